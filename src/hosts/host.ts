@@ -1,0 +1,79 @@
+import type { Secret } from '../secrets/secret.ts'
+
+/**
+ * A command is data. `argv` stays a list until the transport quotes it, once. A secret travels only in `env` or
+ * `stdin`, never in `argv`.
+ */
+export interface Command {
+  readonly program: string
+  readonly argv: readonly string[]
+  readonly stdin?: string | Secret
+  /** Added to a minimal environment (PATH, HOME, LANG); nothing else of Drover's own environment is passed on. */
+  readonly env?: Readonly<Record<string, string | Secret>>
+  readonly cwd?: string
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  /** Default 60 s. At the end the whole process group gets SIGTERM, and SIGKILL 2 s later. */
+  readonly timeoutMs?: number
+  /** Called for every line of stdout and stderr, in order, while the command runs. */
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** Most bytes kept of each stream; the middle of a longer one is left out. Default 1 MiB. */
+  readonly maxOutputBytes?: number
+}
+
+/** Shaped alike for success and failure; a command that could not be started has `exitCode` undefined and `failure`. */
+export interface Outcome {
+  readonly ok: boolean
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  readonly stdout: string
+  readonly stderr: string
+  readonly durationMs: number
+  /** Why it is not ok, in one line; absent when ok. */
+  readonly failure?: 'not-found' | 'exit' | 'signal' | 'timeout' | 'aborted' | 'transport'
+}
+
+/** An HTTP question asked from the host itself, to its own loopback. */
+export interface Probe {
+  readonly port: number
+  readonly path: string
+  readonly method?: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+}
+
+export interface ProbeAnswer {
+  /** undefined: no HTTP answer (refused, reset, timed out, garbage); `error` says which. */
+  readonly status: number | undefined
+  /** First 4 KiB. */
+  readonly body: string
+  readonly error?: string
+  readonly durationMs: number
+}
+
+/**
+ * A machine that runs slots. Local is a host like any other. A driver promises: `run` never rejects for a command's
+ * own failure (that is an Outcome), rejects with a Refusal when the host itself cannot be reached; after an abort or
+ * time-out nothing of the command is left running; `upload` is atomic (the target appears whole or not at all).
+ */
+export interface Host {
+  readonly name: string
+  run(command: Command, options?: RunOptions): Promise<Outcome>
+  /** Asks once, all probes in one round trip; answers stand in the order of the questions. */
+  probe(probes: readonly Probe[], signal?: AbortSignal): Promise<ProbeAnswer[]>
+  /**
+   * Lays a folder of this machine on the host. A target that exists already is left as it is (folders laid this way
+   * are named by content). Hard links where both sides share a file system.
+   */
+  upload(folder: string, target: string, options?: { signal?: AbortSignal }): Promise<{ bytes: number; skipped: boolean }>
+  /** Follows files from their end minus `lines`; one callback per line until the signal aborts. */
+  follow(files: readonly string[], options: { lines: number; signal: AbortSignal; onLine: (file: string, line: string) => void }): Promise<void>
+  close(): Promise<void>
+}
+
+/** A shell word, quoted for POSIX sh. The only quoting function of the project. */
+export function quote(word: string): string {
+  return /^[A-Za-z0-9_\-./:=@%+,]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import type { SlotName } from '../manifest/fleet.ts'
+
+/**
+ * Where things lie on a host, for one environment of one fleet. Pure: paths only.
+ *
+ *     <root>/fence, fence.lock             the highest fence number seen, and the lock that guards it
+ *     <root>/artifacts/<service>/<id>/     immutable build output, named by content
+ *     <root>/env/<service>/<config>.env    0600, immutable, named by content
+ *     <root>/slots/<service>/<a|b>/        slot.json (what runs here), run (launcher), pid, starts, log files
+ *     <root>/router/                       the router's own folder
+ *     <root>/releases/<number>.json        what Drover released here, newest kept ones
+ */
+export interface Layout {
+  readonly root: string
+  readonly fence: string
+  readonly fenceLock: string
+  readonly router: string
+  readonly releases: string
+  artifact(service: string, id: string): string
+  environment(service: string, config: string): string
+  slot(service: string, slot: SlotName): string
+}
+
+export function layout(root: string): Layout {
+  return {
+    root,
+    fence: join(root, 'fence'),
+    fenceLock: join(root, 'fence.lock'),
+    router: join(root, 'router'),
+    releases: join(root, 'releases'),
+    artifact: (service, id) => join(root, 'artifacts', service, id),
+    environment: (service, config) => join(root, 'env', service, `${config}.env`),
+    slot: (service, slot) => join(root, 'slots', service, slot),
+  }
+}

@@ -67,9 +67,16 @@ export interface Host {
    * Lays a folder of this machine on the host. A target that exists already is left as it is (folders laid this way
    * are named by content). Hard links where both sides share a file system.
    */
-  upload(folder: string, target: string, options?: { signal?: AbortSignal }): Promise<{ bytes: number; skipped: boolean }>
+  upload(
+    folder: string,
+    target: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ bytes: number; skipped: boolean }>
   /** Follows files from their end minus `lines`; one callback per line until the signal aborts. */
-  follow(files: readonly string[], options: { lines: number; signal: AbortSignal; onLine: (file: string, line: string) => void }): Promise<void>
+  follow(
+    files: readonly string[],
+    options: { lines: number; signal: AbortSignal; onLine: (file: string, line: string) => void },
+  ): Promise<void>
   close(): Promise<void>
 }
 

@@ -18,6 +18,8 @@ export interface SlotSpec extends SlotRef {
   readonly cwd: string
   /** Absolute path on the host of the 0600 environment file that the slot reads at start. */
   readonly environmentFile: string
+  /** Variables of this very slot (PORT, DROVER_SLOT, DROVER_SET, …), set after the file's and winning over them. */
+  readonly variables: Readonly<Record<string, string | Secret>>
   /** The slot's own port; absent for a worker. */
   readonly port?: number
   readonly drainMs: number

@@ -1,0 +1,62 @@
+import type { SlotReport } from '../runtimes/runtime.ts'
+import type { EnvironmentRef, Release, ReleaseEvent, ReleaseRef, Request } from './records.ts'
+import type { Plan } from './plan.ts'
+
+/** What the HTTP API offers is what this offers; the server only translates. Every method throws a Refusal when it declines. */
+export interface ControlPlane {
+  /** A plan without side effects; an artifact that would have to be built is shown as such. */
+  plan(environment: EnvironmentRef, request: Request): Promise<Plan>
+  /** Records the release and queues it; returns at once. */
+  request(environment: EnvironmentRef, request: Request): Promise<Release>
+  /** Asks a release to stop and go back; says in which phase it was asked. A release that has ended is refused. */
+  cancel(release: ReleaseRef, actor: string): Promise<Release>
+  release(release: ReleaseRef): Promise<Release>
+  /** Newest first. */
+  releases(environment: EnvironmentRef, options: { limit: number; before?: number }): Promise<Release[]>
+  /** Everything after `afterId`, then live, until the release has ended or the signal aborts. */
+  events(release: ReleaseRef, options: { afterId?: number; signal: AbortSignal }): AsyncIterable<ReleaseEvent>
+  status(environment: EnvironmentRef): Promise<EnvironmentStatus>
+  environments(): Promise<EnvironmentRef[]>
+  /** Lines of the live slots (or all slots) of some or all services. */
+  logs(environment: EnvironmentRef, options: LogOptions): AsyncIterable<LogLine>
+  /** Stops every slot and the router of the environment; artifacts and records stay. */
+  teardown(environment: EnvironmentRef, actor: string): Promise<void>
+}
+
+export interface LogOptions {
+  readonly services?: readonly string[]
+  readonly lines: number
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
+
+export interface LogLine {
+  readonly host: string
+  readonly service: string
+  readonly slot: 'a' | 'b'
+  readonly line: string
+}
+
+export interface EnvironmentStatus extends EnvironmentRef {
+  /** The release that is live, by what the hosts say. */
+  readonly live?: Release
+  /** The release under way, if any. */
+  readonly active?: Release
+  readonly services: readonly ServiceStatus[]
+  readonly hosts: readonly { readonly host: string; readonly reachable: boolean; readonly router: 'running' | 'stopped'; readonly problem?: string }[]
+}
+
+export interface ServiceStatus {
+  readonly service: string
+  readonly host: string
+  readonly port?: number
+  /** `ready`: its live slot runs and answers its readiness path. */
+  readonly state: 'ready' | 'not-ready' | 'crashed' | 'stopped' | 'absent'
+  readonly slot?: SlotReport
+  /** The other slot still runs: going back needs no start. */
+  readonly warm: boolean
+  readonly artifact?: string
+  readonly release?: number
+  /** The running version is not the one the live release's commit says. */
+  readonly deviation?: { readonly release: number }
+}

@@ -31,11 +31,11 @@ export interface ServicePlan {
   readonly config?: string
 }
 
-export type StepKind = 'stage' | 'migrate' | 'start' | 'adopt' | 'swap' | 'switch' | 'verify' | 'retire'
+export type StepKind = 'stage' | 'migrate' | 'start' | 'adopt' | 'prepared' | 'swap' | 'switch' | 'verify' | 'retire'
 
 /**
  * `stage` lays files beside the live ones on a host. `start` starts a slot and waits for it; `adopt` only waits, the slot runs
- * already. `swap` stops one slot of a singleton and starts the other, at the switch. `retire` stops a slot that is no longer live,
+ * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch. `retire` stops a slot that is no longer live,
  * after the warm time.
  */
 export interface Step {
@@ -58,7 +58,7 @@ export interface WantedService {
   readonly swaps: boolean
   /** Store that its migration changes; only set when the migration is to run in this release. */
   readonly migrates?: string
-  readonly hosts: readonly string[]
+  readonly hosts: ReadonlySet<string>
   /** Why it differs, as far as the source knows. */
   readonly reasons: readonly string[]
 }
@@ -81,6 +81,8 @@ export interface PlanInput {
 
 /** What is to be done to one service on one host. */
 interface Move {
+  /** Key of the step that starts it. */
+  readonly key: string
   readonly service: WantedService
   readonly kind: 'start' | 'adopt' | 'swap'
   readonly slot: SlotName
@@ -100,7 +102,7 @@ export function makePlan(input: PlanInput): Plan {
   const observations = new Map<string, Observation>()
   const byHost = state.map((host) => hostMoves(host, wanted, observations))
   const services = servicePlans(wanted, state, observations)
-  const steps = stepsOf(wanted, byHost)
+  const steps = stepsOf(dependencyOrder(wanted), byHost)
   const body = { fleet: input.fleet, environment: input.environment, goal: input.goal, services, steps }
   return { ...body, hash: hashPlan(body) }
 }
@@ -142,7 +144,7 @@ function hostMoves(host: IndexedHost, wanted: readonly WantedService[], observat
   const here = new Set<string>()
   for (const service of wanted) {
     const observation = observationOf(observations, service.name)
-    if (!service.hosts.includes(host.host)) continue
+    if (!service.hosts.has(host.host)) continue
     here.add(service.name)
     const move = moveOf(host, service, observation)
     if (move !== undefined) moves.set(service.name, move)
@@ -176,7 +178,7 @@ function moveOf(host: IndexedHost, service: WantedService, observation: Observat
   const there = host.slots.get(`${service.name}/${slot}`)
   const runsAlready = there?.state === 'running' && isVersion(there, service)
   const kind = service.swaps ? 'swap' : runsAlready ? 'adopt' : 'start'
-  return { service, kind, slot, retires: liveSlot !== undefined && !service.swaps }
+  return { key: `start:${host.host}:${service.name}`, service, kind, slot, retires: liveSlot !== undefined && !service.swaps }
 }
 
 function whyReplace(service: WantedService, live: SlotReport | undefined): string | undefined {
@@ -215,30 +217,24 @@ function servicePlans(
   return plans.sort((a, b) => compare(a.service, b.service))
 }
 
-function stepsOf(wanted: readonly WantedService[], hosts: readonly HostMoves[]): Step[] {
+function stepsOf(ordered: readonly WantedService[], hosts: readonly HostMoves[]): Step[] {
   const busy = hosts.filter((host) => host.moves.size > 0 || host.removed.length > 0)
   if (busy.length === 0) return []
   const stages = busy.map((host): Step => ({ key: `stage:${host.host}`, kind: 'stage', host: host.host, after: [] }))
-  const migrations = migrationSteps(wanted, busy, stages)
-  const ordered = dependencyOrder(wanted)
+  const migrations = migrationSteps(ordered, busy, stages)
   const before = [...stages, ...migrations].map((step) => step.key)
   const starts = startSteps(ordered, busy, migrations.length > 0 ? migrations.map((step) => step.key) : undefined)
-  const prepared = starts.length > 0 ? starts.map((step) => step.key) : before
-  const swaps = swapSteps(ordered, busy, prepared)
-  const switches = busy.map((host): Step => ({
-    key: `switch:${host.host}`,
-    kind: 'switch',
-    host: host.host,
-    after: swaps.length > 0 ? swaps.map((step) => step.key) : prepared,
-  }))
+  const prepared: Step = { key: 'prepared', kind: 'prepared', after: starts.length > 0 ? starts.map((step) => step.key) : before }
+  const swaps = swapSteps(ordered, busy)
+  const switches = switchSteps(busy, swaps)
   const verify: Step = { key: 'verify', kind: 'verify', after: switches.map((step) => step.key) }
-  return [...stages, ...migrations, ...starts, ...swaps, ...switches, verify, ...retireSteps(busy)]
+  return stages.concat(migrations, starts, prepared, swaps, switches, verify, retireSteps(busy))
 }
 
-function migrationSteps(wanted: readonly WantedService[], busy: readonly HostMoves[], stages: readonly Step[]): Step[] {
+function migrationSteps(ordered: readonly WantedService[], busy: readonly HostMoves[], stages: readonly Step[]): Step[] {
   const steps: Step[] = []
   const lastOfStore = new Map<string, string>()
-  for (const service of dependencyOrder(wanted)) {
+  for (const service of ordered) {
     if (service.migrates === undefined) continue
     const host = busy.find((candidate) => candidate.moves.has(service.name))
     if (host === undefined) continue
@@ -252,51 +248,62 @@ function migrationSteps(wanted: readonly WantedService[], busy: readonly HostMov
 }
 
 function startSteps(ordered: readonly WantedService[], busy: readonly HostMoves[], migrations: readonly string[] | undefined): Step[] {
-  const keysOf = keysByService(busy)
+  const elsewhere = new Map<string, readonly string[]>()
   const steps: Step[] = []
   for (const host of busy) {
     const first = migrations ?? [`stage:${host.host}`]
     for (const service of ordered) {
       const move = host.moves.get(service.name)
       if (move === undefined || move.kind === 'swap') continue
-      const needed = service.needs.flatMap((need) => neededKeys(need, host, keysOf))
-      const key = startKey(service.name, host.host)
-      steps.push({ key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after: needed.length > 0 ? needed : first })
+      const after = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
+      steps.push({ key: move.key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after: after.length > 0 ? after : first })
     }
   }
   return steps
 }
 
 /** A need that starts on the same host is waited for there; one that lives elsewhere, on every host that starts it. */
-function neededKeys(need: string, host: HostMoves, keysOf: ReadonlyMap<string, readonly string[]>): readonly string[] {
-  const here = host.moves.get(need)
-  if (here !== undefined) return here.kind === 'swap' ? [] : [startKey(need, host.host)]
-  return keysOf.get(need) ?? []
-}
-
-function keysByService(busy: readonly HostMoves[]): Map<string, string[]> {
-  const keys = new Map<string, string[]>()
-  for (const host of busy) {
-    for (const [service, move] of host.moves) {
-      if (move.kind === 'swap') continue
-      const list = keys.get(service)
-      if (list === undefined) keys.set(service, [startKey(service, host.host)])
-      else list.push(startKey(service, host.host))
-    }
+function needsOf(service: WantedService, host: HostMoves, elsewhere: (need: string) => readonly string[]): readonly string[] {
+  const keys: string[] = []
+  for (const need of service.needs) {
+    const here = host.moves.get(need)
+    if (here === undefined) keys.push(...elsewhere(need))
+    else if (here.kind !== 'swap') keys.push(here.key)
   }
   return keys
 }
 
-function swapSteps(ordered: readonly WantedService[], busy: readonly HostMoves[], prepared: readonly string[]): Step[] {
+function keysElsewhere(need: string, busy: readonly HostMoves[], found: Map<string, readonly string[]>): readonly string[] {
+  let keys = found.get(need)
+  if (keys === undefined) {
+    keys = busy.flatMap((host) => {
+      const move = host.moves.get(need)
+      return move === undefined || move.kind === 'swap' ? [] : [move.key]
+    })
+    found.set(need, keys)
+  }
+  return keys
+}
+
+function swapSteps(ordered: readonly WantedService[], busy: readonly HostMoves[]): Step[] {
   const steps: Step[] = []
   for (const host of busy) {
     for (const service of ordered) {
       const move = host.moves.get(service.name)
       if (move?.kind !== 'swap') continue
-      steps.push({ key: `swap:${host.host}:${service.name}`, kind: 'swap', service: service.name, host: host.host, slot: move.slot, after: prepared })
+      steps.push({ key: `swap:${host.host}:${service.name}`, kind: 'swap', service: service.name, host: host.host, slot: move.slot, after: ['prepared'] })
     }
   }
   return steps
+}
+
+/** A host switches once its own singletons are swapped; the hosts switch together, none waits for another. */
+function switchSteps(busy: readonly HostMoves[], swaps: readonly Step[]): Step[] {
+  const swapsOf = Map.groupBy(swaps, (step) => step.host)
+  return busy.map((host) => {
+    const own = swapsOf.get(host.host)?.map((step) => step.key) ?? ['prepared']
+    return { key: `switch:${host.host}`, kind: 'switch', host: host.host, after: own }
+  })
 }
 
 function retireSteps(busy: readonly HostMoves[]): Step[] {
@@ -311,10 +318,6 @@ function retireSteps(busy: readonly HostMoves[]): Step[] {
     }
   }
   return steps
-}
-
-function startKey(service: string, host: string): string {
-  return `start:${host}:${service}`
 }
 
 /** Needs before those that need them; by name where the graph leaves a choice. A cycle cannot get here: the manifest refuses it. */
@@ -351,8 +354,15 @@ function dependencyOrder(wanted: readonly WantedService[]): WantedService[] {
 function hashPlan(plan: Omit<Plan, 'hash'>): string {
   const hash = createHash('sha256')
   hash.update(`${plan.fleet}\n${plan.environment}\n${plan.goal}\n${JSON.stringify(plan.services)}\n`)
-  for (const step of plan.steps) hash.update(`${step.key} ${step.kind} ${step.slot ?? '-'} ${step.after.join(' ')}\n`)
-  return hash.digest('hex')
+  // Gathered, because a call of `update` costs more than the hashing of one step.
+  let lines = ''
+  for (const step of plan.steps) {
+    lines += `${step.key} ${step.kind} ${step.slot ?? '-'} ${step.after.join(' ')}\n`
+    if (lines.length < 65_536) continue
+    hash.update(lines)
+    lines = ''
+  }
+  return hash.update(lines).digest('hex')
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

@@ -11,6 +11,8 @@ export interface Command {
   /** Added to a minimal environment (PATH, HOME, LANG); nothing else of Drover's own environment is passed on. */
   readonly env?: Readonly<Record<string, string | Secret>>
   readonly cwd?: string
+  /** What it does, in a few words without secrets, for transcripts: a script on stdin does not show it. */
+  readonly summary?: string
 }
 
 export interface RunOptions {

@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Client } from 'pg'
+import { errorCode } from '../hosts/error-code.ts'
+import { Secret } from '../secrets/secret.ts'
+import { type Binaries, installBinaries } from './embedded/binaries.ts'
+import { ensureCluster, readPassword, SUPERUSER } from './embedded/cluster.ts'
+import { type Hold, hold } from './embedded/hold.ts'
+import { choosePlaces, type Places } from './embedded/places.ts'
+import { findPostmaster, type Postmaster, removeStaleLock, stopPostmaster } from './embedded/postmaster.ts'
+import { startRefusal } from './embedded/trouble.ts'
+
+export interface EmbeddedPostgres {
+  /** `postgresql://drover:…@127.0.0.1:<port>/drover`. The port may be another one after a restart. */
+  readonly url: Secret
+  readonly pid: number
+  /** True when the server ran already: its Drover was killed, or another one on the same folder still uses it. */
+  readonly adopted: boolean
+  /** Stops the server, unless another Drover holds it too. Close your own connections first. */
+  stop(): Promise<void>
+}
+
+/** A small footprint: idle it takes about 30 MB. Durability is not traded away: every commit reaches the disk. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '24MB',
+  max_wal_size: '128MB',
+  min_wal_size: '32MB',
+  max_parallel_workers: '0',
+  max_worker_processes: '2',
+  autovacuum_max_workers: '1',
+  max_wal_senders: '2',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+}
+
+/**
+ * Starts the database that Drover brings with it, or adopts the one that a killed Drover left running on `folder`.
+ * It listens on loopback, on a free port, with a random password. It is a session of its own, so that Ctrl-C in
+ * Drover's terminal does not reach it, and outlives a killed Drover; only `stop` ends it.
+ *
+ * `folder` must be Drover's own; see {@link choosePlaces} for where the data lies. `cache` is where the programs are
+ * copied to, once per version. Throws a Refusal when the server cannot start.
+ */
+export async function startEmbeddedPostgres(options: {
+  readonly folder: string
+  readonly cache?: string
+}): Promise<EmbeddedPostgres> {
+  const places = await choosePlaces(options.folder, options.cache)
+  const binaries = await installBinaries(places.cache)
+  await ensureCluster(places, binaries)
+  const password = await readPassword(places)
+  // A server may stop or start under our eyes, and a free port may be taken: look again rather than give up.
+  for (let tries = 1; ; tries++) {
+    const running = await findPostmaster(places.data)
+    const server = running ?? (await launch(places, binaries))
+    const held = await holdServer(server, places, password)
+    if (held !== undefined) return present({ server, held, places, password, adopted: running !== undefined })
+    if (running !== undefined) await stopUnlessHeld(running, places)
+    if (tries === 5) throw startRefusal('did not start', await readLog(places), places.folder)
+  }
+}
+
+function present(of: {
+  readonly server: Postmaster
+  readonly held: Hold
+  readonly places: Places
+  readonly password: Secret
+  readonly adopted: boolean
+}): EmbeddedPostgres {
+  return {
+    url: address(of.server, of.password, 'drover'),
+    pid: of.server.pid,
+    adopted: of.adopted,
+    async stop() {
+      if (await of.held.release()) await stopPostmaster(of.server.pid, of.places.data)
+    },
+  }
+}
+
+async function launch(places: Places, binaries: Binaries): Promise<Postmaster> {
+  await removeStaleLock(places.data)
+  const port = await freePort()
+  const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ])
+  const log = openSync(join(places.folder, 'server.log'), 'a', 0o600)
+  const child = spawn(binaries.postgres, ['-D', places.data, ...settings], {
+    ...places.user,
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    stdio: ['ignore', log, log],
+  })
+  closeSync(log)
+  await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
+  child.unref()
+  return { pid: child.pid ?? 0, port }
+}
+
+/** Undefined when the server is gone, is another one's, or does not answer within 30 s (recovery takes a while). */
+async function holdServer(server: Postmaster, places: Places, password: Secret): Promise<Hold | undefined> {
+  for (const end = performance.now() + 30_000; performance.now() < end; await delay(20)) {
+    if (!isAlive(server.pid)) return undefined
+    const held = await hold((database) => connect(address(server, password, database)), places.data)
+    if (held !== 'not yet') return held
+  }
+  return undefined
+}
+
+async function connect(url: Secret): Promise<Client> {
+  const client = new Client({ connectionString: url.open(), connectionTimeoutMillis: 2000 })
+  // A client that loses its server says so here even when nobody waits for an answer.
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+/** A server that will not be held is on its way out, wedged, or started with a password that is lost. */
+async function stopUnlessHeld(server: Postmaster, places: Places): Promise<void> {
+  if ((await findPostmaster(places.data))?.pid === server.pid) await stopPostmaster(server.pid, places.data)
+}
+
+function address(server: Postmaster, password: Secret, database: string): Secret {
+  return new Secret(`postgresql://${SUPERUSER}:${password.open()}@127.0.0.1:${server.port}/${database}`)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const found = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof found === 'object' && found !== null ? found.port : 0
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+async function readLog(places: Places): Promise<string> {
+  return readFile(join(places.folder, 'server.log'), 'utf8').catch(() => '')
+}

@@ -1,5 +1,8 @@
 import type { Problem } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
+import type { Environment, Service, Store } from '../manifest/fleet.ts'
+import type { RouteSet } from '../routers/router.ts'
+import type { SlotReport } from '../runtimes/runtime.ts'
 import type { Plan } from './plan.ts'
 
 /** An environment of a fleet: what a release belongs to and what is released one at a time. */
@@ -83,11 +86,24 @@ export type ReleaseSet = Readonly<Record<string, SetMember>>
 
 export interface SetMember {
   readonly artifact: Artifact
+  /** How it is to be run: the manifest's word at the time, ports and variables of the environment included. */
+  readonly definition: Service
   /** Content name of variables, start command and slot settings. */
   readonly config: string
   /** The release that built or configured this version. */
   readonly release: number
 }
+
+/** The fleet as one environment has it: ports, variables and policy of that environment filled in. */
+export interface Blueprint {
+  readonly environment: Environment
+  readonly services: readonly Service[]
+  readonly stores: readonly Store[]
+  readonly shared: readonly string[]
+}
+
+/** What each host reported when the plan was made: where an undo goes back to. */
+export type Before = Readonly<Record<string, { readonly live?: RouteSet; readonly slots: readonly SlotReport[] }>>
 
 /** Something that happened in a release, in order; the live view and the log are made of these. */
 export interface ReleaseEvent extends ReleaseRef {

@@ -1,0 +1,41 @@
+import type { Host } from '../hosts/host.ts'
+import type { Environment, Language } from '../manifest/fleet.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
+import type { Router } from '../routers/router.ts'
+import type { Secret } from '../secrets/secret.ts'
+import type { Builder } from '../build/builder.ts'
+import type { ArtifactStore } from '../build/store.ts'
+import type { Repository } from '../source/repository.ts'
+import type { RecordStore } from './record-store.ts'
+import type { Permits } from './permit.ts'
+import type { EnvironmentRef } from './records.ts'
+
+/** Everything that the story of a release reaches out to. Drivers are looked up by name; only main.ts knows which exist. */
+export interface Context {
+  readonly records: RecordStore
+  readonly permits: Permits
+  readonly secrets: SecretSource
+  readonly store: ArtifactStore
+  /** Name of this process, for the record of who resumed what. */
+  readonly worker: string
+  /** Builds that may run at once. */
+  readonly buildConcurrency: number
+  host(name: string): Host
+  /** The host that builds run on. */
+  readonly buildHost: Host
+  runtime(name: string): Runtime
+  router(name: string): Router
+  builder(language: Language): Builder
+  repository(fleet: string, url: string): Promise<Repository>
+  /** The environment's folder on a host. */
+  root(fleet: string, environment: Environment, host: string): string
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void
+}
+
+/** Where the values of `{secret: NAME}` come from. */
+export interface SecretSource {
+  /** The values that exist; a name that is missing is not in the map. */
+  read(environment: EnvironmentRef): Promise<ReadonlyMap<string, Secret>>
+  /** Where a person puts a missing value, for hints. */
+  place(environment: EnvironmentRef): string
+}

@@ -1,0 +1,63 @@
+import { freeSpace } from '../hosts/disk.ts'
+import { problem, Refusal } from '../problem/problem.ts'
+import type { Problem } from '../problem/problem.ts'
+import type { Service } from '../manifest/fleet.ts'
+import type { ReleaseSet } from './records.ts'
+import { blueprintOf, enter, sites } from './scope.ts'
+import type { Scope, Site } from './scope.ts'
+
+/** What has to be left on a host's disk after the artifacts are laid: logs and temporary files of 19 services need room. */
+const RESERVE_BYTES = 200 * 1024 * 1024
+const RESERVE_INODES = 10_000
+
+/**
+ * The gate: everything that must be true before a host is touched, all refusals at once, and then the permit, whose
+ * number the hosts compare from here on.
+ */
+export async function passGate(scope: Scope): Promise<void> {
+  const release = await enter(scope, 'gate')
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const live = await scope.context.records.live(scope.ref)
+  const problems = [
+    ...takenPorts(release.set ?? {}, live?.set ?? {}),
+    ...(await Promise.all(all.map((site) => roomOn(site, release.set ?? {})))).flat(),
+  ]
+  if (problems.length > 0) throw new Refusal(problems)
+  await scope.context.permits.take(scope.ref, scope.holder)
+}
+
+/** A port can change hands only through a release in which nobody has it: its old owner answers until the switch. */
+function takenPorts(set: ReleaseSet, live: ReleaseSet): Problem[] {
+  const leaving = Object.values(live).filter(({ definition }) => set[definition.name] === undefined)
+  const owners = new Map(leaving.flatMap(({ definition }) => portsOf(definition).map((port) => [port, definition.name] as const)))
+  return Object.values(set).flatMap(({ definition }) =>
+    portsOf(definition).flatMap((port) => {
+      const owner = owners.get(port)
+      if (owner === undefined) return []
+      const hint = `Release ${owner} away first, or give ${definition.name} another port.`
+      return [problem('release/port-changes-hands', `service ${definition.name}`, `takes port ${port} from ${owner}, which this release removes`, hint)]
+    }),
+  )
+}
+
+function portsOf(definition: Service): number[] {
+  return [...(definition.port === undefined ? [] : [definition.port]), ...(definition.slotPorts ?? [])]
+}
+
+async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {
+  const free = await freeSpace(site.host, site.root)
+  const needed = Object.values(set).reduce((sum, member) => sum + member.artifact.bytes, 0)
+  const problems: Problem[] = []
+  if (free.bytes < needed + RESERVE_BYTES) {
+    const what = `has ${megabytes(free.bytes)} free, the release needs up to ${megabytes(needed)} and ${megabytes(RESERVE_BYTES)} in reserve`
+    problems.push(problem('release/disk', `host ${site.host.name} ${site.root}`, what, 'Free space there, or set `keep` lower so that fewer old releases stay.'))
+  }
+  if (free.inodes < RESERVE_INODES) {
+    problems.push(problem('release/inodes', `host ${site.host.name} ${site.root}`, `has ${free.inodes} inodes free, ${RESERVE_INODES} are needed`, 'Remove small files there.'))
+  }
+  return problems
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 / 1024)} MB`
+}

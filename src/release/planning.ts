@@ -1,0 +1,94 @@
+import { refusal } from '../problem/problem.ts'
+import type { Artifact } from '../build/artifact.ts'
+import { configureAll, wantedServices } from './wanted.ts'
+import { changesNothing, countChanges, makePlan } from './plan.ts'
+import type { Plan } from './plan.ts'
+import { observe } from './fleet-state.ts'
+import type { ReleaseSet, SetMember } from './records.ts'
+import { blueprintOf, emit, enter, sites } from './scope.ts'
+import type { Scope } from './scope.ts'
+
+export interface PlanningInput {
+  /** Every service's artifact; for a rollback the members say it. */
+  readonly artifacts: Readonly<Record<string, Artifact>>
+  readonly reasons: Readonly<Record<string, readonly string[]>>
+  readonly members?: ReleaseSet
+}
+
+/** What the story needs to go on; the plan itself is in the record. */
+export interface Planned {
+  readonly nothing: boolean
+  /** Hosts on which something is to be done. */
+  readonly hosts: readonly string[]
+  readonly migrations: readonly string[]
+  readonly starts: readonly { readonly key: string; readonly host: string; readonly service: string; readonly needs: readonly string[] }[]
+}
+
+/**
+ * The plan step: what is wanted against what the hosts report now. Records the plan, the whole set, and what the
+ * hosts said, which is where an undo goes back to.
+ */
+export async function planRelease(scope: Scope, input: PlanningInput): Promise<Planned> {
+  const release = await enter(scope, 'plan')
+  const { context } = scope
+  const blueprint = blueprintOf(release)
+  const live = await context.records.live(scope.ref)
+  const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
+  const { before, hosts } = await observe(sites(context, scope.ref.fleet, blueprint.environment))
+  const artifacts = new Map(Object.entries(input.artifacts))
+  const wanted = wantedServices({ blueprint, goal: release.goal, artifacts, configs, reasons: input.reasons, live: live?.set })
+  const plan = makePlan({ fleet: scope.ref.fleet, environment: scope.ref.environment, goal: release.goal, wanted, hosts })
+  refuseAnother(plan, release.expectedPlan)
+
+  const set = Object.fromEntries(blueprint.services.map((definition) => [definition.name, memberOf(definition.name)]))
+  await context.records.change(scope.ref, { plan, before, set })
+  await emit(scope, {
+    kind: 'plan',
+    hash: plan.hash,
+    counts: countChanges(plan),
+    services: plan.services.map(({ service, change, reasons }) => ({ service, change, reasons })),
+  })
+  return outline(plan)
+
+  function memberOf(name: string): SetMember {
+    const known = input.members?.[name]
+    if (known !== undefined) return known
+    const artifact = artifacts.get(name)!
+    const config = configs.get(name)!
+    const now = live?.set?.[name]
+    const same = now?.artifact.id === artifact.id && now.config === config
+    const definition = blueprint.services.find((service) => service.name === name)!
+    return { artifact, definition, config, release: same ? now.release : scope.ref.number }
+  }
+}
+
+async function freshConfigs(scope: Scope, release: Parameters<typeof blueprintOf>[0]): Promise<Map<string, string>> {
+  const configurations = await configureAll(scope.context, scope.ref, blueprintOf(release))
+  return new Map([...configurations].map(([service, configuration]) => [service, configuration.id]))
+}
+
+function memberConfigs(members: ReleaseSet): Map<string, string> {
+  return new Map(Object.entries(members).map(([service, member]) => [service, member.config]))
+}
+
+/** A plan that was shown and agreed to binds: a fleet that has moved since needs a new look. */
+function refuseAnother(plan: Plan, expected: string | undefined): void {
+  if (expected === undefined || plan.hash.startsWith(expected)) return
+  throw refusal(
+    'release/plan-changed',
+    `${plan.fleet}/${plan.environment}`,
+    `the plan is now ${plan.hash.slice(0, 12)}, not ${expected.slice(0, 12)}: the source or the hosts have changed since it was shown`,
+    `Look at \`drover plan ${plan.environment}\` again.`,
+  )
+}
+
+function outline(plan: Plan): Planned {
+  const starts = plan.steps.filter((step) => step.kind === 'start' || step.kind === 'adopt')
+  const keys = new Set(starts.map((step) => step.key))
+  return {
+    nothing: changesNothing(plan),
+    hosts: plan.steps.filter((step) => step.kind === 'stage').map((step) => step.host!),
+    migrations: plan.steps.filter((step) => step.kind === 'migrate').map((step) => step.service!),
+    starts: starts.map((step) => ({ key: step.key, host: step.host!, service: step.service!, needs: step.after.filter((key) => keys.has(key)) })),
+  }
+}

@@ -1,0 +1,274 @@
+import { problem, refusal } from '../problem/problem.ts'
+import type { Problem } from '../problem/problem.ts'
+import type { Plan } from './plan.ts'
+import type { Before, Blueprint, EnvironmentRef, EventBody, Order, Phase, Release, ReleaseEvent, ReleaseOutcome, ReleaseRef, ReleaseSet, Request } from './records.ts'
+
+/** The part of a PostgreSQL pool that is needed here. */
+export interface Sql {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<{ readonly rows: Row[] }>
+}
+
+/** A release with what only the story needs of it. */
+export interface StoredRelease extends Release {
+  readonly order: Order
+  readonly expectedPlan?: string
+  readonly blueprint?: Blueprint
+  readonly before?: Before
+  readonly cancelledBy?: string
+  readonly worker?: string
+}
+
+/** What a step may write about its release; undefined leaves a field as it is. */
+export interface ReleaseChange {
+  readonly phase?: Phase
+  readonly branch?: string
+  readonly commit?: string
+  readonly subject?: string
+  readonly startedAt?: number
+  readonly switchedAt?: number
+  readonly blueprint?: Blueprint
+  readonly plan?: Plan
+  readonly before?: Before
+  readonly set?: ReleaseSet
+  readonly deviations?: Release['deviations']
+  readonly worker?: string
+}
+
+export interface Ending {
+  readonly outcome: ReleaseOutcome
+  readonly problems: readonly Problem[]
+  readonly traffic?: NonNullable<Release['traffic']>
+}
+
+/** The tables of migrations/0002_releases.sql. Every method is one statement or one transaction, and idempotent. */
+export interface RecordStore {
+  /** Gives the release the environment's next number. A fleet belongs to the repository that released it first. */
+  add(environment: EnvironmentRef, repository: string, request: Request): Promise<Release>
+  find(release: ReleaseRef): Promise<StoredRelease>
+  list(environment: EnvironmentRef, options: { limit: number; before?: number }): Promise<Release[]>
+  environments(): Promise<EnvironmentRef[]>
+  repository(fleet: string): Promise<string | undefined>
+  live(environment: EnvironmentRef): Promise<StoredRelease | undefined>
+  /** Releases without an outcome, oldest first; of all environments when none is named. */
+  open(environment?: EnvironmentRef): Promise<StoredRelease[]>
+  /** The newest kept release before the live one, the natural goal of a rollback. */
+  previous(environment: EnvironmentRef, before: number): Promise<StoredRelease | undefined>
+  change(release: ReleaseRef, change: ReleaseChange): Promise<void>
+  /** Marks it as the one live release of its environment; undefined: none is. */
+  setLive(environment: EnvironmentRef, number: number | undefined): Promise<void>
+  /** False when it has ended already. */
+  markCancelled(release: ReleaseRef, actor: string): Promise<boolean>
+  /** The first ending stands; a repeated one changes nothing. */
+  end(release: ReleaseRef, ending: Ending): Promise<void>
+  emit(release: ReleaseRef, body: EventBody): Promise<void>
+  eventsAfter(release: ReleaseRef, afterId: number): Promise<ReleaseEvent[]>
+  /** The value of this name, made by `make` on first use. */
+  setting(name: string, make: () => string): Promise<string>
+}
+
+export function recordStore(sql: Sql): RecordStore {
+  return {
+    add: (environment, repository, request) => add(sql, environment, repository, request),
+    find: (release) => find(sql, release),
+    list: async (environment, { limit, before }) => {
+      const text = `select * from releases where fleet = $1 and environment = $2 and ($3::int is null or number < $3) order by number desc limit $4`
+      return (await sql.query<Row>(text, [...keyOf(environment), before ?? null, limit])).rows.map(fromRow)
+    },
+    environments: async () => (await sql.query<EnvironmentRef>('select distinct fleet, environment from releases order by 1, 2')).rows,
+    repository: async (fleet) =>
+      (await sql.query<{ repository: string }>('select repository from fleets where name = $1', [fleet])).rows[0]?.repository,
+    live: (environment) => one(sql, 'fleet = $1 and environment = $2 and live', keyOf(environment)),
+    open: async (environment) => {
+      const text = `select * from releases where outcome is null and ($1::text is null or (fleet = $1 and environment = $2)) order by requested_at, number`
+      return (await sql.query<Row>(text, [environment?.fleet ?? null, environment?.environment ?? null])).rows.map(fromRow)
+    },
+    previous: (environment, before) =>
+      one(sql, `fleet = $1 and environment = $2 and number < $3 and outcome = 'kept' order by number desc limit 1`, [...keyOf(environment), before]),
+    change: (release, change) => applyChange(sql, release, change),
+    setLive: async (environment, number) => {
+      // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
+      await sql.query('update releases set live = false where fleet = $1 and environment = $2 and live and number is distinct from $3', [...keyOf(environment), number ?? null])
+      await sql.query('update releases set live = true where fleet = $1 and environment = $2 and number = $3 and not live', [...keyOf(environment), number ?? null])
+    },
+    markCancelled: async (release, actor) => {
+      const text = 'update releases set cancelled_by = coalesce(cancelled_by, $4) where fleet = $1 and environment = $2 and number = $3 and outcome is null returning 1'
+      return (await sql.query(text, [...keyOf(release), release.number, actor])).rows.length > 0
+    },
+    end: (release, ending) => end(sql, release, ending),
+    emit: async (release, body) => {
+      await sql.query('insert into release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
+    },
+    eventsAfter: (release, afterId) => eventsAfter(sql, release, afterId),
+    setting: async (name, make) => {
+      await sql.query('insert into settings (name, value) values ($1, $2) on conflict do nothing', [name, make()])
+      return (await sql.query<{ value: string }>('select value from settings where name = $1', [name])).rows[0]!.value
+    },
+  }
+}
+
+interface Row {
+  readonly fleet: string
+  readonly environment: string
+  readonly number: number
+  readonly goal: Order['goal']
+  readonly phase: Phase
+  readonly outcome: ReleaseOutcome | null
+  readonly live: boolean
+  readonly actor: string
+  readonly reason: string | null
+  readonly demand: Order
+  readonly repository: string
+  readonly expected_plan: string | null
+  readonly branch: string | null
+  readonly commit_id: string | null
+  readonly subject: string | null
+  readonly requested_at: Date
+  readonly started_at: Date | null
+  readonly switched_at: Date | null
+  readonly ended_at: Date | null
+  readonly blueprint: Blueprint | null
+  readonly plan: Plan | null
+  readonly before: Before | null
+  readonly members: ReleaseSet | null
+  readonly problems: Problem[]
+  readonly traffic: NonNullable<Release['traffic']> | null
+  readonly deviations: Release['deviations']
+  readonly cancelled_by: string | null
+  readonly worker: string | null
+}
+
+async function add(sql: Sql, environment: EnvironmentRef, repository: string, request: Request): Promise<Release> {
+  await sql.query('insert into fleets (name, repository) values ($1, $2) on conflict do nothing', [environment.fleet, repository])
+  const owner = (await sql.query<{ repository: string }>('select repository from fleets where name = $1', [environment.fleet])).rows[0]!.repository
+  if (owner !== repository) {
+    throw refusal('release/foreign-fleet', `fleet ${environment.fleet}`, `belongs to the repository ${owner}, not to ${repository}`, 'Give this fleet another name, or release from the repository it belongs to.')
+  }
+  // The lock makes numbers follow each other without a gap, whatever comes in at once.
+  const text = `
+    with lane as (select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 20260)) as locked)
+    insert into releases (fleet, environment, number, goal, phase, actor, reason, demand, repository, expected_plan)
+    select $1, $2, coalesce((select max(number) from releases where fleet = $1 and environment = $2), 0) + 1, $3, 'queued', $4, $5, $6, $7, $8
+    from lane
+    returning *`
+  const { order, actor, reason, expectedPlan } = request
+  for (;;) {
+    try {
+      const values = [...keyOf(environment), order.goal, actor, reason ?? null, JSON.stringify(order), repository, expectedPlan ?? null]
+      return fromRow((await sql.query<Row>(text, values)).rows[0]!)
+    } catch (error) {
+      // The snapshot is older than the lock, so the loser of a race may have counted one too low; it counts again.
+      if ((error as { code?: string }).code !== '23505') throw error
+    }
+  }
+}
+
+async function find(sql: Sql, release: ReleaseRef): Promise<StoredRelease> {
+  const found = await one(sql, 'fleet = $1 and environment = $2 and number = $3', [...keyOf(release), release.number])
+  if (found !== undefined) return found
+  const newest = (await sql.query<{ number: number | null }>('select max(number) as number from releases where fleet = $1 and environment = $2', keyOf(release))).rows[0]?.number
+  const hint = newest == null ? 'Nothing has been released there yet.' : `The newest is ${newest}; \`drover releases ${release.environment}\` lists them.`
+  throw refusal('release/unknown', `${release.fleet}/${release.environment}`, `there is no release ${release.number}`, hint)
+}
+
+async function one(sql: Sql, where: string, values: readonly unknown[]): Promise<StoredRelease | undefined> {
+  const row = (await sql.query<Row>(`select * from releases where ${where}`, values)).rows[0]
+  return row === undefined ? undefined : fromRow(row)
+}
+
+const COLUMNS = {
+  phase: 'phase',
+  branch: 'branch',
+  commit: 'commit_id',
+  subject: 'subject',
+  startedAt: 'started_at',
+  switchedAt: 'switched_at',
+  blueprint: 'blueprint',
+  plan: 'plan',
+  before: 'before',
+  set: 'members',
+  deviations: 'deviations',
+  worker: 'worker',
+} as const satisfies Record<keyof ReleaseChange, string>
+
+async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange): Promise<void> {
+  const fields = (Object.keys(COLUMNS) as (keyof ReleaseChange)[]).filter((field) => change[field] !== undefined)
+  if (fields.length === 0) return
+  const assignments = fields.map((field, index) => `${COLUMNS[field]} = $${index + 4}`)
+  const values = fields.map((field) => columnValue(change[field]))
+  await sql.query(`update releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`, [...keyOf(release), release.number, ...values])
+}
+
+function columnValue(value: ReleaseChange[keyof ReleaseChange]): unknown {
+  if (typeof value === 'number') return new Date(value)
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+async function end(sql: Sql, release: ReleaseRef, ending: Ending): Promise<void> {
+  const text = `
+    update releases set phase = 'ended', outcome = $4, problems = $5, traffic = $6, ended_at = now()
+    where fleet = $1 and environment = $2 and number = $3 and outcome is null
+    returning extract(epoch from now() - coalesce(started_at, requested_at))::float8 * 1000 as ms`
+  const values = [...keyOf(release), release.number, ending.outcome, JSON.stringify(ending.problems), ending.traffic === undefined ? null : JSON.stringify(ending.traffic)]
+  const ended = (await sql.query<{ ms: number }>(text, values)).rows[0]
+  if (ended === undefined) return
+  const body: EventBody = { kind: 'ended', ...ending, ms: Math.round(ended.ms) }
+  await sql.query('insert into release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
+}
+
+async function eventsAfter(sql: Sql, release: ReleaseRef, afterId: number): Promise<ReleaseEvent[]> {
+  const text = 'select id, at, body from release_events where fleet = $1 and environment = $2 and number = $3 and id > $4 order by id limit 1000'
+  const { rows } = await sql.query<{ id: string; at: Date; body: EventBody }>(text, [...keyOf(release), release.number, afterId])
+  const { fleet, environment, number } = release
+  return rows.map((row) => ({ fleet, environment, number, id: Number(row.id), at: row.at.getTime(), body: row.body }))
+}
+
+function keyOf(environment: EnvironmentRef): [fleet: string, environment: string] {
+  return [environment.fleet, environment.environment]
+}
+
+function fromRow(row: Row): StoredRelease {
+  return {
+    fleet: row.fleet,
+    environment: row.environment,
+    number: row.number,
+    goal: row.goal,
+    phase: row.phase,
+    live: row.live,
+    actor: row.actor,
+    repository: row.repository,
+    order: row.demand,
+    requestedAt: row.requested_at.getTime(),
+    problems: row.problems,
+    deviations: row.deviations,
+    ...present({
+      outcome: row.outcome,
+      reason: row.reason,
+      branch: row.branch,
+      commit: row.commit_id,
+      subject: row.subject,
+      to: row.demand.goal === 'rollback' ? (row.demand.to ?? null) : null,
+      startedAt: row.started_at?.getTime() ?? null,
+      switchedAt: row.switched_at?.getTime() ?? null,
+      endedAt: row.ended_at?.getTime() ?? null,
+      plan: row.plan,
+      set: row.members,
+      traffic: row.traffic,
+      expectedPlan: row.expected_plan,
+      blueprint: row.blueprint,
+      before: row.before,
+      cancelledBy: row.cancelled_by,
+      worker: row.worker,
+    }),
+  }
+}
+
+/** Drops the fields that are null: absent and null mean the same in a table, only absent in a record. */
+function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as { [K in keyof T]?: NonNullable<T[K]> }
+}
+
+/** A problem for an error that nobody foresaw, so that it is told and not lost. */
+export function unforeseen(error: unknown): Problem {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return problem('release/unforeseen', 'drover', text, 'This is a fault of Drover; the server log has the details.')
+}

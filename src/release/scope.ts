@@ -1,0 +1,97 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { layout } from '../hosts/layout.ts'
+import type { Layout } from '../hosts/layout.ts'
+import type { Host } from '../hosts/host.ts'
+import type { Fence } from '../hosts/operation.ts'
+import { refusal } from '../problem/problem.ts'
+import type { Environment } from '../manifest/fleet.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
+import type { Router } from '../routers/router.ts'
+import { Secret } from '../secrets/secret.ts'
+import type { Context } from './context.ts'
+import type { StoredRelease } from './record-store.ts'
+import type { Blueprint, EventBody, Phase, ReleaseRef } from './records.ts'
+
+/** One release as its steps see it: what is recorded of it, where it happens, and the right to change that. */
+export interface Scope {
+  readonly context: Context
+  readonly ref: ReleaseRef
+  /** Id of the workflow that holds, or must hold, the permit. */
+  readonly holder: string
+  readonly signal: AbortSignal
+}
+
+/** An environment's place on one host. */
+export interface Site {
+  readonly host: Host
+  readonly runtime: Runtime
+  readonly router: Router
+  readonly root: string
+  readonly layout: Layout
+}
+
+export function laneOf(ref: { readonly fleet: string; readonly environment: string }): string {
+  return `${ref.fleet}/${ref.environment}`
+}
+
+export function workflowId(ref: ReleaseRef): string {
+  return `${laneOf(ref)}/${ref.number}`
+}
+
+/** Enters a phase: recorded for listings, told to those who watch, and a resumption after a crash is said. */
+export async function enter(scope: Scope, phase: Phase): Promise<StoredRelease> {
+  const { records, worker } = scope.context
+  const release = await records.find(scope.ref)
+  const resumed = release.worker !== undefined && release.worker !== worker
+  await records.change(scope.ref, { phase, worker, ...(release.startedAt === undefined ? { startedAt: Date.now() } : {}) })
+  if (resumed) await records.emit(scope.ref, { kind: 'resumed', worker })
+  if (release.phase !== phase) await records.emit(scope.ref, { kind: 'phase', phase })
+  return release
+}
+
+export function emit(scope: Scope, body: EventBody): Promise<void> {
+  return scope.context.records.emit(scope.ref, body)
+}
+
+/** The fleet as the release has it; only after the source step. */
+export function blueprintOf(release: StoredRelease): Blueprint {
+  if (release.blueprint === undefined) throw new Error(`release ${workflowId(release)} has no blueprint yet`)
+  return release.blueprint
+}
+
+export function sites(context: Context, fleet: string, environment: Environment): Site[] {
+  return environment.hosts.map((name) => {
+    const root = context.root(fleet, environment, name)
+    return {
+      host: context.host(name),
+      runtime: context.runtime(environment.runtime),
+      router: context.router(environment.router),
+      root,
+      layout: layout(root),
+    }
+  })
+}
+
+export function siteOf(all: readonly Site[], host: string): Site {
+  const site = all.find((candidate) => candidate.host.name === host)
+  if (site === undefined) throw refusal('release/unknown-host', `host ${host}`, 'is not a host of this environment')
+  return site
+}
+
+/** The fence for one act: read anew each time, so that a workflow that lost its permit stops here. */
+export async function fenceAt(scope: Scope, site: Site): Promise<Fence> {
+  return { root: site.root, number: await scope.context.permits.current(scope.ref, scope.holder) }
+}
+
+/**
+ * The word by which the new set of a release can be reached before it is live. It follows from Drover's own key, so
+ * that nothing needs to be kept and a resumed step knows it again.
+ */
+export async function setToken(context: Context, ref: ReleaseRef): Promise<Secret> {
+  return new Secret(createHmac('sha256', await ownKey(context)).update(`set ${workflowId(ref)}`).digest('hex').slice(0, 40))
+}
+
+/** Drover's own key for fingerprints and tokens, made once per control plane database. */
+export function ownKey(context: Context): Promise<string> {
+  return context.records.setting('own-key', () => randomBytes(32).toString('hex'))
+}

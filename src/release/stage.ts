@@ -1,0 +1,83 @@
+import { act } from '../hosts/act.ts'
+import type { Operation } from '../hosts/operation.ts'
+import { refusal } from '../problem/problem.ts'
+import type { Route } from '../routers/router.ts'
+import { renderEnvironmentFile } from '../runtimes/environment-file.ts'
+import type { StoredRelease } from './record-store.ts'
+import type { ReleaseSet } from './records.ts'
+import { blueprintOf, emit, enter, fenceAt, setToken, siteOf, sites } from './scope.ts'
+import type { Scope, Site } from './scope.ts'
+import { movesOn, newRoutes, setNames } from './slots.ts'
+import { configureAll } from './wanted.ts'
+
+/**
+ * Lays everything that the release needs on one host beside what is live: artifacts, environment files, the routes of
+ * services that are new, and the new set, reachable by its token only. Nothing live is touched.
+ */
+export async function stage(scope: Scope, host: string): Promise<void> {
+  const release = await enter(scope, 'stage')
+  const blueprint = blueprintOf(release)
+  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint.environment), host)
+  const { plan, set, before } = planned(release)
+  const moves = movesOn(plan, host)
+  const moving = Object.fromEntries(Object.entries(set).filter(([service]) => moves.beside.has(service) || moves.swapped.has(service)))
+
+  await site.runtime.prepare(site.host, await fenceAt(scope, site))
+  await uploadAll(scope, site, moving)
+  await layEnvironments(scope, site, release, moving)
+  const live = await scope.context.records.live(scope.ref)
+  await site.router.shape(site.host, await fenceAt(scope, site), routesOf({ ...live?.set, ...set }))
+  const routes = newRoutes({ name: setNames.shielded(release.number), release: release.number, host, set, plan, before }, true)
+  await site.router.lay(site.host, await fenceAt(scope, site), routes, await setToken(scope.context, scope.ref))
+  for (const service of Object.keys(moving)) await emit(scope, { kind: 'service', service, host, state: 'staged' })
+}
+
+export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'plan' | 'set' | 'before'>> {
+  const { plan, set, before } = release
+  if (plan === undefined || set === undefined || before === undefined) throw new Error(`release ${release.number} has no plan yet`)
+  return { plan, set, before }
+}
+
+async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
+  const folder = { kind: 'folder', path: `${site.root}/artifacts` } as const
+  await act(site.host, await fenceAt(scope, site), [folder], { signal: scope.signal })
+  await Promise.all(
+    Object.values(moving).map(async ({ artifact }) => {
+      const source = await scope.context.store.folderOf(artifact)
+      await site.host.upload(source, site.layout.artifact(artifact.service, artifact.id), { signal: scope.signal })
+    }),
+  )
+}
+
+/** A deploy writes the files; a rollback finds the older ones on the host, since only there are the older values. */
+async function layEnvironments(scope: Scope, site: Site, release: StoredRelease, moving: ReleaseSet): Promise<void> {
+  if (release.goal === 'rollback') return requireEnvironments(scope, site, moving)
+  const configurations = await configureAll(scope.context, scope.ref, blueprintOf(release))
+  const operations: Operation[] = [{ kind: 'folder', path: `${site.root}/env`, mode: 0o700 }]
+  for (const [service, member] of Object.entries(moving)) {
+    const configuration = configurations.get(service)
+    if (configuration?.id !== member.config) {
+      throw refusal('release/config-moved', `service ${service}`, 'a secret has changed since the plan was made', 'Release again; the new plan takes the new value.')
+    }
+    const path = site.layout.environment(service, member.config)
+    operations.push({ kind: 'folder', path: `${site.root}/env/${service}`, mode: 0o700 })
+    operations.push({ kind: 'write', path, content: renderEnvironmentFile(configuration.variables), mode: 0o600 })
+  }
+  await act(site.host, await fenceAt(scope, site), operations, { signal: scope.signal })
+}
+
+async function requireEnvironments(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
+  const files = Object.entries(moving).map(([service, member]) => site.layout.environment(service, member.config))
+  const operations = files.map((file): Operation => ({ kind: 'run', program: 'test', argv: ['-f', file] }))
+  await act(site.host, await fenceAt(scope, site), operations, { signal: scope.signal })
+}
+
+/** Routes of the new set and, until the sweep after it, of services that leave: nothing live loses its port. */
+export function routesOf(set: ReleaseSet): Route[] {
+  const routes: Route[] = []
+  for (const { definition } of Object.values(set)) {
+    if (definition.port === undefined || definition.slotPorts === undefined) continue
+    routes.push({ service: definition.name, port: definition.port, slotPorts: definition.slotPorts })
+  }
+  return routes.sort((a, b) => a.port - b.port)
+}

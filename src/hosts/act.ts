@@ -84,9 +84,13 @@ export function describeOperation(operation: Operation): string {
       return `link ${operation.path} to ${operation.target}`
     case 'remove':
       return `remove ${operation.path}`
-    case 'run':
-      return `run ${[operation.program, ...operation.argv].join(' ')}`
   }
+  return `run ${[operation.program, ...operation.argv.map(abridge)].join(' ')}`
+}
+
+/** An argument may be a whole script. */
+function abridge(argument: string): string {
+  return argument.length > 100 || argument.includes('\n') ? '…' : argument
 }
 
 interface Failed {

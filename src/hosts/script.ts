@@ -57,9 +57,14 @@ exec 8>&-
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
-# Bytes go through cat because printf of some shells hides why a write failed.
+# Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
+# once more through cat, because printf of some shells hides why.
 put() {
-  (umask 077 && printf '%s' "$3" | cat >"$4") && chmod -- "$1" "$4" && sync -- "$4" && mv -fT -- "$4" "$2"
+  umask "$1"
+  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && sync -- "$4" && mv -fT -- "$4" "$2"
+  set -- $?
+  umask 022
+  return "$1"
 }
 point() {
   ln -sfn -- "$1" "$3" && mv -fT -- "$3" "$2"
@@ -85,15 +90,16 @@ function renderOperation(operation: Operation, { index, root }: Context): string
     case 'write': {
       const content = word(typeof operation.content === 'string' ? operation.content : operation.content.open())
       const path = pathWord(operation.path)
-      return `put ${octal(operation.mode ?? 0o644)} ${path} ${content} ${partOf(operation.path, root)} || failed ${index} $?`
+      const mode = operation.mode ?? 0o644
+      const chmod = (mode & 0o111) === 0 ? '' : ` && chmod -- ${octal(mode)} ${path}`
+      return `put ${octal(~mode & 0o777)} ${path} ${content} ${partOf(operation.path, root)}${chmod} || failed ${index} $?`
     }
     case 'link':
       return `point ${word(operation.target)} ${pathWord(operation.path)} ${partOf(operation.path, root)} || failed ${index} $?`
     case 'remove':
       return `rm -rf -- ${pathWord(operation.path)} || failed ${index} $?`
-    case 'run':
-      return renderRun(operation, index)
   }
+  return renderRun(operation, index)
 }
 
 /** Where a file is made before it is renamed: in the work folder when that is on the same file system for sure. */

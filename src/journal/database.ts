@@ -41,7 +41,9 @@ export async function connect(url: Secret): Promise<Client> {
   try {
     await client.connect()
   } catch (cause) {
-    const reason = scrubUrlCredentials(cause instanceof Error ? cause.message || String(errorCode(cause)) : String(cause))
+    const reason = scrubUrlCredentials(
+      cause instanceof Error ? cause.message || String(errorCode(cause)) : String(cause),
+    )
     throw refusal(
       'journal/no-database',
       'database',

@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process'
+import { spawn, type SpawnOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { errorCode } from '../hosts/error-code.ts'
 import { Secret } from '../secrets/secret.ts'
 import { type Binaries, installBinaries } from './embedded/binaries.ts'
-import { ensureCluster, readPassword, SUPERUSER } from './embedded/cluster.ts'
+import { ensureCluster, type Program, readPassword, SUPERUSER } from './embedded/cluster.ts'
 import { type Hold, hold } from './embedded/hold.ts'
 import { choosePlaces, type Places } from './embedded/places.ts'
 import { findPostmaster, type Postmaster, removeStaleLock, stopPostmaster } from './embedded/postmaster.ts'
@@ -55,7 +56,7 @@ export async function startEmbeddedPostgres(options: {
 }): Promise<EmbeddedPostgres> {
   const places = await choosePlaces(options.folder, options.cache)
   const binaries = await installBinaries(places.cache)
-  await ensureCluster(places, binaries)
+  await ensureCluster(places, program(binaries.initdb, places))
   const password = await readPassword(places)
   // A server may stop or start under our eyes, and a free port may be taken: look again rather than give up.
   for (let tries = 1; ; tries++) {
@@ -85,6 +86,20 @@ function present(of: {
   }
 }
 
+function program(path: string, places: Places): Program {
+  return async (argv) => {
+    const child = spawn(path, argv, { ...asServer(places), stdio: ['ignore', 'ignore', 'pipe'] })
+    const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
+    const [exitCode, errors] = await Promise.all([ended, text(child.stderr)])
+    return { exitCode, errors }
+  }
+}
+
+/** The folder that Drover was started in may be closed to the server's user. */
+function asServer(places: Places): SpawnOptions {
+  return { ...places.user, cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' } }
+}
+
 async function launch(places: Places, binaries: Binaries): Promise<Postmaster> {
   await removeStaleLock(places.data)
   const port = await freePort()
@@ -94,10 +109,8 @@ async function launch(places: Places, binaries: Binaries): Promise<Postmaster> {
   ])
   const log = openSync(join(places.folder, 'server.log'), 'a', 0o600)
   const child = spawn(binaries.postgres, ['-D', places.data, ...settings], {
-    ...places.user,
-    cwd: '/',
+    ...asServer(places),
     detached: true,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     stdio: ['ignore', log, log],
   })
   closeSync(log)

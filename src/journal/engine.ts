@@ -1,3 +1,5 @@
+import type { Outcome, Problem } from '../problem/problem.ts'
+
 /**
  * What the release story asks of a durable engine, and no more, so that another engine can replace the present one.
  * A workflow's body is deterministic: everything that touches the world, the clock or chance stands in a `step`.
@@ -26,6 +28,11 @@ export interface Run {
   sleepUntil(time: number): Promise<void>
   /** Waits for a message sent to this workflow; undefined after `timeoutMs`. */
   receive<T>(topic: string, timeoutMs: number): Promise<T | undefined>
+  /**
+   * Whether this run has the change of that name: `if (await run.patch('scan')) await run.step('scan', …)`. False only
+   * for a run that had already gone past this place when the change came; such a run goes on as it began (rule E8).
+   */
+  patch(name: string): Promise<boolean>
 }
 
 export interface StepOptions {
@@ -42,7 +49,9 @@ export type Settled<T> =
 /** A failure as the journal keeps it. `problems` is set when the error was a Refusal. */
 export interface WorkflowError {
   readonly message: string
-  readonly problems?: readonly import('../problem/problem.ts').Problem[]
+  readonly problems?: readonly Problem[]
+  /** Set with `problems`. */
+  readonly outcome?: Outcome
   /** The workflow killed its worker too often and is not tried again. */
   readonly poison?: boolean
 }
@@ -54,15 +63,28 @@ export interface Workflow<I, O> {
 }
 
 export interface Engine {
-  /** All definitions happen before `launch`. */
-  define<I, O>(name: string, body: (run: Run, input: I) => Promise<O>, options?: { maxRecoveryAttempts?: number }): Workflow<I, O>
+  /**
+   * All definitions happen before `launch`. A step is begun again after its worker died in it at most
+   * `maxRecoveryAttempts` times, default 2; then it fails as poison. Deaths elsewhere do not count against it.
+   */
+  define<I, O>(
+    name: string,
+    body: (run: Run, input: I) => Promise<O>,
+    options?: { maxRecoveryAttempts?: number },
+  ): Workflow<I, O>
   launch(): Promise<void>
   /** Starts a workflow unless that id exists. Of one `lane` only one runs at a time, in the order of arrival. */
   start<I>(workflow: Workflow<I, unknown>, id: string, input: I, options?: { lane?: string }): Promise<void>
   /** Cancels a workflow and its children; returns once that is recorded, not once the steps have ended. */
   cancel(id: string): Promise<void>
-  /** undefined while it runs, waits, or when there is no such workflow. */
+  /** undefined while it runs or waits, when there is no such workflow, and while a cancelled one's steps still end. */
   result(id: string): Promise<Settled<unknown> | undefined>
-  send(id: string, topic: string, message: unknown): Promise<void>
+  /** Messages wait until they are received, in order. Of several with one `key` to one workflow only the first counts. */
+  send(id: string, topic: string, message: unknown, key?: string): Promise<void>
+  /**
+   * The number that changes of hosts are to carry now. Throws when another worker has taken this one's work over. It
+   * rises whenever that happens to any worker, so ask in every step, and once more when a host calls it too old.
+   */
+  fence(): Promise<number>
   shutdown(): Promise<void>
 }

@@ -1,16 +1,21 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { errorCode } from '../../hosts/error-code.ts'
 import { refusal, type Refusal } from '../../problem/problem.ts'
 import { Secret } from '../../secrets/secret.ts'
-import type { Binaries } from './binaries.ts'
 import { giveTo, makePrivateFolder, type Places } from './places.ts'
 import { startRefusal } from './trouble.ts'
 
 export const SUPERUSER = 'drover'
+
+/** The C locale exists on every machine and sorts the same on each of them. */
+const CLUSTER_OPTIONS = ['-U', SUPERUSER, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C']
+
+/** Runs a program to its end, as the server's user. */
+export type Program = (
+  argv: readonly string[],
+) => Promise<{ readonly exitCode: number | null; readonly errors: string }>
 
 /** A fresh cluster takes 40 MB, its first write-ahead log 32 MB more. */
 const NEEDED_BYTES = 200 * 1024 * 1024
@@ -19,7 +24,7 @@ const NEEDED_BYTES = 200 * 1024 * 1024
  * Makes the cluster unless it is there. It is made beside its place and renamed, so that one whose making was cut
  * off is never mistaken for a whole one; of two Drovers that do this at once the later one's is thrown away.
  */
-export async function ensureCluster(places: Places, binaries: Binaries): Promise<void> {
+export async function ensureCluster(places: Places, initdb: Program): Promise<void> {
   if (await isCluster(places.data)) return
   await refuseFullDisk(dirname(places.data))
   const password = await ensurePassword(places)
@@ -29,7 +34,8 @@ export async function ensureCluster(places: Places, binaries: Binaries): Promise
     await makePrivateFolder(draft, places.user)
     await writeFile(passwordFile, password.open(), { mode: 0o600 })
     await giveTo(passwordFile, places.user)
-    await initialize(places, binaries, ['-D', draft, `--pwfile=${passwordFile}`])
+    const { exitCode, errors } = await initdb([...CLUSTER_OPTIONS, '-D', draft, `--pwfile=${passwordFile}`])
+    if (exitCode !== 0) throw startRefusal('could not make its data folder', errors, places.data)
     await rename(draft, places.data).catch(async (error: unknown) => {
       if (!(await isCluster(places.data))) throw error
     })
@@ -63,20 +69,6 @@ async function ensurePassword(places: Places): Promise<Secret> {
     if (errorCode(error) !== 'EEXIST') throw error
   }
   return readPassword(places)
-}
-
-async function initialize(places: Places, binaries: Binaries, argv: readonly string[]): Promise<void> {
-  // The C locale exists on every machine and sorts the same on each of them.
-  const fixed = ['-U', SUPERUSER, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C']
-  const child = spawn(binaries.initdb, [...fixed, ...argv], {
-    ...places.user,
-    cwd: '/',
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
-  const [code, , errors] = await Promise.all([ended, text(child.stdout), text(child.stderr)])
-  if (code !== 0) throw startRefusal('could not make its data folder', errors, places.data)
 }
 
 async function isCluster(data: string): Promise<boolean> {

@@ -33,7 +33,7 @@ export async function choosePlaces(folder: string, cache?: string): Promise<Plac
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const real = await realpath(folder)
   if (process.getuid?.() !== 0) {
-    return { folder: real, data: join(real, 'data'), cache: cache ?? userCache() }
+    return { folder: real, data: join(real, 'data'), cache: cache ?? join(homedir(), '.cache', 'drover') }
   }
   await chmod(real, 0o711)
   const home = (await canBeWalked(real, UNPRIVILEGED)) ? real : await publicHome(real)
@@ -48,10 +48,6 @@ export async function makePrivateFolder(path: string, user: ServerUser | undefin
 
 export async function giveTo(path: string, user: ServerUser | undefined): Promise<void> {
   if (user !== undefined) await chown(path, user.uid, user.gid)
-}
-
-function userCache(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'drover')
 }
 
 async function publicHome(folder: string): Promise<string> {

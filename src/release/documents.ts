@@ -37,13 +37,37 @@ export function planDocument(plan: Plan, { steps }: { readonly steps: boolean })
 
 /** By name, so that what else a record carries stays inside. */
 const TOLD = [
-  ...(['fleet', 'environment', 'number', 'goal', 'phase', 'outcome', 'live', 'actor', 'reason', 'repository', 'branch', 'commit'] as const),
-  ...(['subject', 'to', 'requestedAt', 'startedAt', 'switchedAt', 'endedAt', 'problems', 'traffic', 'deviations'] as const),
+  ...([
+    'fleet',
+    'environment',
+    'number',
+    'goal',
+    'phase',
+    'outcome',
+    'live',
+    'actor',
+    'reason',
+    'repository',
+    'branch',
+    'commit',
+  ] as const),
+  ...([
+    'subject',
+    'to',
+    'requestedAt',
+    'startedAt',
+    'switchedAt',
+    'endedAt',
+    'problems',
+    'traffic',
+    'deviations',
+  ] as const),
 ]
 
 /** A release in a list: without plan and set. */
 export function releaseLine(release: Release): ReleaseDocument {
   const fields = TOLD.filter((field) => release[field] !== undefined).map((field) => [field, release[field]])
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fields picked by name from a release are fields of a release
   return Object.fromEntries(fields) as Pick<Release, (typeof TOLD)[number]>
 }
 
@@ -66,6 +90,10 @@ export function statusDocument(status: EnvironmentStatus): StatusDocument {
 }
 
 function setDocument(set: NonNullable<Release['set']>): Record<string, SetMemberDocument> {
-  const members = Object.entries(set).map(([service, { artifact, config, release }]) => [service, { artifact: artifact.id, config, release }])
-  return Object.fromEntries(members) as Record<string, SetMemberDocument>
+  return Object.fromEntries(
+    Object.entries(set).map(([service, { artifact, config, release }]) => [
+      service,
+      { artifact: artifact.id, config, release },
+    ]),
+  )
 }

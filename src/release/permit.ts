@@ -20,9 +20,9 @@ export function permits(sql: Sql, epoch: () => Promise<number>): Permits {
     take: async (environment, holder) => {
       const values = [environment.fleet, environment.environment, holder, await epoch()]
       const text = `
-        insert into permits (fleet, environment, holder, epoch, number) values ($1, $2, $3, $4, nextval('fence_numbers'))
+        insert into drover.permits (fleet, environment, holder, epoch, number) values ($1, $2, $3, $4, drover.next_permit(0))
         on conflict (fleet, environment) do update
-          set holder = $3, epoch = $4, number = nextval('fence_numbers'), taken_at = now()
+          set holder = $3, epoch = $4, number = drover.next_permit(permits.number), taken_at = now()
           where permits.holder <> $3 or permits.epoch <> $4
         returning number`
       const taken = (await sql.query<{ number: string }>(text, values)).rows[0]
@@ -32,7 +32,7 @@ export function permits(sql: Sql, epoch: () => Promise<number>): Permits {
       const now = await epoch()
       // Another process was given up since: its commands may still be under way, so the hosts get a higher number.
       const text = `
-        update permits set epoch = $4, number = nextval('fence_numbers')
+        update drover.permits set epoch = $4, number = drover.next_permit(number)
         where fleet = $1 and environment = $2 and holder = $3 and epoch < $4
         returning number`
       const raised = (await sql.query<{ number: string }>(text, [environment.fleet, environment.environment, holder, now])).rows[0]
@@ -42,7 +42,7 @@ export function permits(sql: Sql, epoch: () => Promise<number>): Permits {
 }
 
 async function held(sql: Sql, environment: EnvironmentRef, holder: string): Promise<number> {
-  const text = 'select holder, number from permits where fleet = $1 and environment = $2'
+  const text = 'select holder, number from drover.permits where fleet = $1 and environment = $2'
   const row = (await sql.query<{ holder: string; number: string }>(text, [environment.fleet, environment.environment])).rows[0]
   if (row?.holder === holder) return Number(row.number)
   throw refusal(

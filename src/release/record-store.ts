@@ -71,15 +71,15 @@ export function recordStore(sql: Sql): RecordStore {
     add: (environment, repository, request) => add(sql, environment, repository, request),
     find: (release) => find(sql, release),
     list: async (environment, { limit, before }) => {
-      const text = `select * from releases where fleet = $1 and environment = $2 and ($3::int is null or number < $3) order by number desc limit $4`
+      const text = `select * from drover.releases where fleet = $1 and environment = $2 and ($3::int is null or number < $3) order by number desc limit $4`
       return (await sql.query<Row>(text, [...keyOf(environment), before ?? null, limit])).rows.map(fromRow)
     },
-    environments: async () => (await sql.query<EnvironmentRef>('select distinct fleet, environment from releases order by 1, 2')).rows,
+    environments: async () => (await sql.query<EnvironmentRef>('select distinct fleet, environment from drover.releases order by 1, 2')).rows,
     repository: async (fleet) =>
-      (await sql.query<{ repository: string }>('select repository from fleets where name = $1', [fleet])).rows[0]?.repository,
+      (await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [fleet])).rows[0]?.repository,
     live: (environment) => one(sql, 'fleet = $1 and environment = $2 and live', keyOf(environment)),
     open: async (environment) => {
-      const text = `select * from releases where outcome is null and ($1::text is null or (fleet = $1 and environment = $2)) order by requested_at, number`
+      const text = `select * from drover.releases where outcome is null and ($1::text is null or (fleet = $1 and environment = $2)) order by requested_at, number`
       return (await sql.query<Row>(text, [environment?.fleet ?? null, environment?.environment ?? null])).rows.map(fromRow)
     },
     previous: (environment, before) =>
@@ -87,21 +87,21 @@ export function recordStore(sql: Sql): RecordStore {
     change: (release, change) => applyChange(sql, release, change),
     setLive: async (environment, number) => {
       // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
-      await sql.query('update releases set live = false where fleet = $1 and environment = $2 and live and number is distinct from $3', [...keyOf(environment), number ?? null])
-      await sql.query('update releases set live = true where fleet = $1 and environment = $2 and number = $3 and not live', [...keyOf(environment), number ?? null])
+      await sql.query('update drover.releases set live = false where fleet = $1 and environment = $2 and live and number is distinct from $3', [...keyOf(environment), number ?? null])
+      await sql.query('update drover.releases set live = true where fleet = $1 and environment = $2 and number = $3 and not live', [...keyOf(environment), number ?? null])
     },
     markCancelled: async (release, actor) => {
-      const text = 'update releases set cancelled_by = coalesce(cancelled_by, $4) where fleet = $1 and environment = $2 and number = $3 and outcome is null returning 1'
+      const text = 'update drover.releases set cancelled_by = coalesce(cancelled_by, $4) where fleet = $1 and environment = $2 and number = $3 and outcome is null returning 1'
       return (await sql.query(text, [...keyOf(release), release.number, actor])).rows.length > 0
     },
     end: (release, ending) => end(sql, release, ending),
     emit: async (release, body) => {
-      await sql.query('insert into release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
+      await sql.query('insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
     },
     eventsAfter: (release, afterId) => eventsAfter(sql, release, afterId),
     setting: async (name, make) => {
-      await sql.query('insert into settings (name, value) values ($1, $2) on conflict do nothing', [name, make()])
-      return (await sql.query<{ value: string }>('select value from settings where name = $1', [name])).rows[0]!.value
+      await sql.query('insert into drover.settings (name, value) values ($1, $2) on conflict do nothing', [name, make()])
+      return (await sql.query<{ value: string }>('select value from drover.settings where name = $1', [name])).rows[0]!.value
     },
   }
 }
@@ -138,16 +138,16 @@ interface Row {
 }
 
 async function add(sql: Sql, environment: EnvironmentRef, repository: string, request: Request): Promise<Release> {
-  await sql.query('insert into fleets (name, repository) values ($1, $2) on conflict do nothing', [environment.fleet, repository])
-  const owner = (await sql.query<{ repository: string }>('select repository from fleets where name = $1', [environment.fleet])).rows[0]!.repository
+  await sql.query('insert into drover.fleets (name, repository) values ($1, $2) on conflict do nothing', [environment.fleet, repository])
+  const owner = (await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [environment.fleet])).rows[0]!.repository
   if (owner !== repository) {
     throw refusal('release/foreign-fleet', `fleet ${environment.fleet}`, `belongs to the repository ${owner}, not to ${repository}`, 'Give this fleet another name, or release from the repository it belongs to.')
   }
   // The lock makes numbers follow each other without a gap, whatever comes in at once.
   const text = `
     with lane as (select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 20260)) as locked)
-    insert into releases (fleet, environment, number, goal, phase, actor, reason, demand, repository, expected_plan)
-    select $1, $2, coalesce((select max(number) from releases where fleet = $1 and environment = $2), 0) + 1, $3, 'queued', $4, $5, $6, $7, $8
+    insert into drover.releases (fleet, environment, number, goal, phase, actor, reason, demand, repository, expected_plan)
+    select $1, $2, coalesce((select max(number) from drover.releases where fleet = $1 and environment = $2), 0) + 1, $3, 'queued', $4, $5, $6, $7, $8
     from lane
     returning *`
   const { order, actor, reason, expectedPlan } = request
@@ -165,13 +165,13 @@ async function add(sql: Sql, environment: EnvironmentRef, repository: string, re
 async function find(sql: Sql, release: ReleaseRef): Promise<StoredRelease> {
   const found = await one(sql, 'fleet = $1 and environment = $2 and number = $3', [...keyOf(release), release.number])
   if (found !== undefined) return found
-  const newest = (await sql.query<{ number: number | null }>('select max(number) as number from releases where fleet = $1 and environment = $2', keyOf(release))).rows[0]?.number
+  const newest = (await sql.query<{ number: number | null }>('select max(number) as number from drover.releases where fleet = $1 and environment = $2', keyOf(release))).rows[0]?.number
   const hint = newest == null ? 'Nothing has been released there yet.' : `The newest is ${newest}; \`drover releases ${release.environment}\` lists them.`
   throw refusal('release/unknown', `${release.fleet}/${release.environment}`, `there is no release ${release.number}`, hint)
 }
 
 async function one(sql: Sql, where: string, values: readonly unknown[]): Promise<StoredRelease | undefined> {
-  const row = (await sql.query<Row>(`select * from releases where ${where}`, values)).rows[0]
+  const row = (await sql.query<Row>(`select * from drover.releases where ${where}`, values)).rows[0]
   return row === undefined ? undefined : fromRow(row)
 }
 
@@ -195,7 +195,7 @@ async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange)
   if (fields.length === 0) return
   const assignments = fields.map((field, index) => `${COLUMNS[field]} = $${index + 4}`)
   const values = fields.map((field) => columnValue(change[field]))
-  await sql.query(`update releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`, [...keyOf(release), release.number, ...values])
+  await sql.query(`update drover.releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`, [...keyOf(release), release.number, ...values])
 }
 
 function columnValue(value: ReleaseChange[keyof ReleaseChange]): unknown {
@@ -204,19 +204,23 @@ function columnValue(value: ReleaseChange[keyof ReleaseChange]): unknown {
 }
 
 async function end(sql: Sql, release: ReleaseRef, ending: Ending): Promise<void> {
+  // One statement, so that the record and the event that tells of it cannot come apart.
   const text = `
-    update releases set phase = 'ended', outcome = $4, problems = $5, traffic = $6, ended_at = now()
-    where fleet = $1 and environment = $2 and number = $3 and outcome is null
-    returning extract(epoch from now() - coalesce(started_at, requested_at))::float8 * 1000 as ms`
-  const values = [...keyOf(release), release.number, ending.outcome, JSON.stringify(ending.problems), ending.traffic === undefined ? null : JSON.stringify(ending.traffic)]
-  const ended = (await sql.query<{ ms: number }>(text, values)).rows[0]
-  if (ended === undefined) return
-  const body: EventBody = { kind: 'ended', ...ending, ms: Math.round(ended.ms) }
-  await sql.query('insert into release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
+    with ended as (
+      update drover.releases set phase = 'ended', outcome = $4, problems = $5, traffic = $6, ended_at = now()
+      where fleet = $1 and environment = $2 and number = $3 and outcome is null
+      returning round(extract(epoch from now() - coalesce(started_at, requested_at)) * 1000) as ms
+    )
+    insert into drover.release_events (fleet, environment, number, body)
+    select $1, $2, $3, $7::jsonb || jsonb_build_object('ms', ended.ms) from ended`
+  const { outcome, problems, traffic } = ending
+  const body = { kind: 'ended', outcome, problems, ...(traffic === undefined ? {} : { traffic }) }
+  const values = [outcome, JSON.stringify(problems), traffic === undefined ? null : JSON.stringify(traffic), JSON.stringify(body)]
+  await sql.query(text, [...keyOf(release), release.number, ...values])
 }
 
 async function eventsAfter(sql: Sql, release: ReleaseRef, afterId: number): Promise<ReleaseEvent[]> {
-  const text = 'select id, at, body from release_events where fleet = $1 and environment = $2 and number = $3 and id > $4 order by id limit 1000'
+  const text = 'select id, at, body from drover.release_events where fleet = $1 and environment = $2 and number = $3 and id > $4 order by id limit 1000'
   const { rows } = await sql.query<{ id: string; at: Date; body: EventBody }>(text, [...keyOf(release), release.number, afterId])
   const { fleet, environment, number } = release
   return rows.map((row) => ({ fleet, environment, number, id: Number(row.id), at: row.at.getTime(), body: row.body }))

@@ -77,8 +77,9 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
     const cancelledBefore = await run.step('begin', async () => (await context.records.find(ref)).cancelledBy !== undefined)
     const told: Settled<'kept' | 'unchanged'> = cancelledBefore ? { status: 'cancelled' } : await run.child(story, 'story', ref)
     if (told.status !== 'done') {
-      const phase = await run.step('cause', async () => (await context.records.find(ref)).phase)
-      const cause: Cause = { cancelled: told.status === 'cancelled', problems: told.status === 'failed' ? problemsOf(told.error) : [], phase }
+      const { phase, cancelledBy } = await run.step('cause', () => context.records.find(ref).then(({ phase, cancelledBy }) => ({ phase, cancelledBy })))
+      const problems = told.status === 'failed' ? problemsOf(told.error) : []
+      const cause: Cause = { phase, ...(cancelledBy === undefined ? { cancelled: false, problems } : { cancelled: true, problems: [] }) }
       const undone = await run.child(wayBack, 'undo', { ref, cause })
       if (undone.status !== 'done') await run.step('broken', () => giveUp(context, ref, undone, cause))
       return

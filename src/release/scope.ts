@@ -42,6 +42,9 @@ export function workflowId(ref: ReleaseRef): string {
 export async function enter(scope: Scope, phase: Phase): Promise<StoredRelease> {
   const { records, worker } = scope.context
   const release = await records.find(scope.ref)
+  if (release.cancelledBy !== undefined && phase !== 'undo') {
+    throw refusal('release/cancelled', `release ${release.number}`, `${release.cancelledBy} cancelled it`)
+  }
   const resumed = release.worker !== undefined && release.worker !== worker
   await records.change(scope.ref, { phase, worker, ...(release.startedAt === undefined ? { startedAt: Date.now() } : {}) })
   if (resumed) await records.emit(scope.ref, { kind: 'resumed', worker })

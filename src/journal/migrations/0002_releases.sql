@@ -69,7 +69,10 @@ create trigger release_events_announced after insert on release_events
 
 -- The right to change an environment's hosts. `number` is what hosts compare: it only grows, and whoever takes the
 -- permit, or takes the work over from a dead process (`epoch`), gets a higher one.
-create sequence fence_numbers;
+-- At least the clock's milliseconds, so that a database restored from a backup does not hand out a number twice.
+create function next_permit(last bigint) returns bigint language sql as $$
+  select greatest(last + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+$$;
 
 create table permits (
   fleet       text not null,

@@ -1,0 +1,64 @@
+SHELL := bash
+.DELETE_ON_ERROR:
+.PHONY: demo test test-fast check lint format bench setup clean
+
+# Node 24 runs everything. Where the system's own is older, the one that tools/node pins is installed and used.
+NODE_NEW := $(shell node -p 'const [a,b]=process.versions.node.split(".").map(Number);a>24||(a===24&&b>=12)?1:0' 2>/dev/null)
+ifneq ($(NODE_NEW),1)
+NODE_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x64,$(shell uname -m)))
+NODE_DIR := tools/node/node_modules/node-linux-$(NODE_ARCH)
+NODE_BIN := $(NODE_DIR)/bin/node
+export PATH := $(CURDIR)/$(NODE_DIR)/bin:$(PATH)
+endif
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+DEPS := node_modules/.package-lock.json
+PM2 := tools/pm2/node_modules/.package-lock.json
+SYSTEM := .cache/system-packages
+
+demo: $(SYSTEM) $(DEPS) $(PM2)
+	@node demo/main.ts
+
+# The slow suites start real hosts' worth of processes and kill them; one file at a time, for two cores.
+test: $(SYSTEM) $(DEPS) $(PM2)
+	@node test/run.ts
+
+test-fast: $(DEPS) $(PM2)
+	@npm run --silent test:fast
+
+check: $(DEPS)
+	npm run --silent format:check
+	npm run --silent lint
+	npm run --silent check
+
+lint: $(DEPS)
+	npm run --silent lint
+
+format: $(DEPS)
+	npm run --silent format
+
+bench: $(SYSTEM) $(DEPS) $(PM2)
+	@node bench/main.ts
+
+setup: $(SYSTEM) $(DEPS) $(PM2)
+
+clean:
+	rm -rf .cache node_modules tools/node/node_modules tools/pm2/node_modules
+
+$(SYSTEM): tools/system-packages
+	@mkdir -p .cache
+	@tools/system-packages
+	@touch $@
+
+tools/node/node_modules/node-%/bin/node: $(SYSTEM) tools/node/package-lock.json
+	cd tools/node && $(NPM_CI)
+	@test -x $@ && touch $@
+
+$(DEPS): package-lock.json $(NODE_BIN)
+	$(NPM_CI)
+	@touch $@
+
+$(PM2): tools/pm2/package-lock.json $(NODE_BIN)
+	cd tools/pm2 && $(NPM_CI)
+	@touch $@

@@ -1,0 +1,77 @@
+import { otherSlot } from '../manifest/fleet.ts'
+import { Refusal, formatProblem } from '../problem/problem.ts'
+import type { SlotReport } from '../runtimes/runtime.ts'
+import type { Context } from './context.ts'
+import type { EnvironmentStatus, ServiceStatus } from './control-plane.ts'
+import type { StoredRelease } from './record-store.ts'
+import type { EnvironmentRef } from './records.ts'
+import { blueprintOf, sites } from './scope.ts'
+import type { Site } from './scope.ts'
+
+const PROBE_MS = 2000
+
+/** What runs where, by what the hosts say now. */
+export async function environmentStatus(context: Context, environment: EnvironmentRef): Promise<EnvironmentStatus> {
+  const { fleet, environment: name } = environment
+  const live = await context.records.live(environment)
+  const [active] = await context.records.open(environment)
+  const under = active === undefined ? {} : { active }
+  if (live === undefined) return { fleet, environment: name, ...under, services: [], hosts: [] }
+  const reports = await Promise.all(sites(context, fleet, blueprintOf(live).environment).map((site) => siteStatus(site, live)))
+  return { fleet, environment: name, live, ...under, services: reports.flatMap((report) => report.services), hosts: reports.map((report) => report.host) }
+}
+
+async function siteStatus(site: Site, live: StoredRelease): Promise<{ host: EnvironmentStatus['hosts'][number]; services: ServiceStatus[] }> {
+  const host = site.host.name
+  try {
+    const [router, slots] = await Promise.all([site.router.observe(site.host, site.root), site.runtime.observe(site.host, site.root)])
+    const byName = new Map(slots.map((slot) => [`${slot.service}/${slot.slot}`, slot]))
+    const services = blueprintOf(live).services.map((service) => {
+      const choice = router.live?.choices[service.name]
+      const report = choice === undefined ? undefined : byName.get(`${service.name}/${choice.slot}`)
+      const other = choice === undefined ? undefined : byName.get(`${service.name}/${otherSlot(choice.slot)}`)
+      return { service, report, warm: other?.state === 'running' }
+    })
+    const ready = await readiness(site, services.map(({ service, report }) => ({ port: report?.port, path: service.ready.path })))
+    return {
+      host: { host, reachable: true, router: router.running ? 'running' : 'stopped' },
+      services: services.map(({ service, report, warm }, index) => ({
+        service: service.name,
+        host,
+        ...(service.port === undefined ? {} : { port: service.port }),
+        state: stateOf(report, ready[index]),
+        ...(report === undefined ? {} : { slot: report }),
+        warm,
+        ...(report?.artifact === undefined ? {} : { artifact: report.artifact }),
+        ...(live.set?.[service.name] === undefined ? {} : { release: live.set[service.name]!.release }),
+        ...deviation(live, service.name),
+      })),
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { host: { host, reachable: false, router: 'stopped', problem: error.problems.map(formatProblem).join('; ') }, services: [] }
+  }
+}
+
+/** Whether each port's readiness path answers 2xx; undefined for a worker, which has none. */
+async function readiness(site: Site, questions: readonly { port: number | undefined; path: string }[]): Promise<(boolean | undefined)[]> {
+  const asked = questions.flatMap(({ port, path }, index) => (port === undefined ? [] : [{ index, probe: { port, path, timeoutMs: PROBE_MS } }]))
+  const answers = await site.host.probe(asked.map(({ probe }) => probe))
+  const ready: (boolean | undefined)[] = questions.map(() => undefined)
+  for (const [position, { index }] of asked.entries()) {
+    const status = answers[position]?.status
+    ready[index] = status !== undefined && status >= 200 && status < 300
+  }
+  return ready
+}
+
+function stateOf(report: SlotReport | undefined, ready: boolean | undefined): ServiceStatus['state'] {
+  if (report === undefined || report.state === 'absent') return 'absent'
+  if (report.state !== 'running') return report.state
+  return ready === false ? 'not-ready' : 'ready'
+}
+
+function deviation(live: StoredRelease, service: string): Pick<ServiceStatus, 'deviation'> {
+  const found = live.deviations.find((candidate) => candidate.service === service)
+  return found === undefined ? {} : { deviation: { release: found.release } }
+}

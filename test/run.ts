@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { run } from 'node:test'
+import type { TestEvent } from 'node:test/reporters'
+import closingLine from './closing-line.ts'
+
+/**
+ * The whole suite: format, lint and types, then the fast tests side by side, then the slow ones one file at a time,
+ * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out. Ends with one line of totals.
+ */
+const root = join(import.meta.dirname, '..')
+const checks = [
+  ['format', 'oxfmt', ['--check']],
+  ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
+  ['types', 'tsc', ['-p', 'tsconfig.json']],
+] as const
+
+const totals = { passed: 0, failed: 0, skipped: 0 }
+
+for (const [name, program, args] of checks) {
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', program), args, { cwd: root, encoding: 'utf8' })
+  if (status === 0) totals.passed++
+  else {
+    totals.failed++
+    process.stdout.write(`✖ ${name}\n${stdout}${stderr}\n`)
+  }
+}
+
+await suite('fast tests', '{src,test,bench,demo,lab}/**/*.test.ts', Math.max(2, availableParallelism()))
+if (process.argv[2] !== 'fast') await suite('slow tests', '{src,test,bench,demo,lab}/**/*.slow.ts', 1)
+
+const { passed, failed, skipped } = totals
+process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+async function suite(name: string, pattern: string, concurrency: number): Promise<void> {
+  const files = globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+  process.stdout.write(`${name}: ${files.length} files\n`)
+  const events = run({ files: files.map((file) => join(root, file)), concurrency, cwd: root })
+  for await (const text of closingLine(counted(events))) {
+    if (!/^\d+ passed/.test(text)) process.stdout.write(text)
+  }
+}
+
+async function* counted(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+  for await (const event of events) {
+    if (event.type === 'test:pass' || event.type === 'test:fail') count(event)
+    yield event
+  }
+}
+
+function count({ type, data }: Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>): void {
+  const error = data.details?.error as { failureType?: string } | undefined
+  const suite = (data.details as { type?: string } | undefined)?.type === 'suite'
+  if (suite && (type === 'test:pass' || error?.failureType === 'subtestsFailed')) return
+  if (data.skip !== undefined || data.todo !== undefined) totals.skipped++
+  else if (type === 'test:pass') totals.passed++
+  else totals.failed++
+}

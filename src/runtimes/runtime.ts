@@ -20,7 +20,7 @@ export interface SlotSpec extends SlotRef {
   readonly environmentFile: string
   /** Variables of this very slot (PORT, DROVER_SLOT, DROVER_SET, …), set after the file's and winning over them. */
   readonly variables: Readonly<Record<string, string | Secret>>
-  /** The slot's own port; absent for a worker. */
+  /** The slot's own port, which the driver also sets as PORT; absent for a worker. */
   readonly port?: number
   readonly drainMs: number
   /** The release that put it here. */
@@ -29,7 +29,10 @@ export interface SlotSpec extends SlotRef {
   readonly restart: boolean
 }
 
-/** `crashed`: it ended by itself and has been or will be started again, or given up. */
+/**
+ * `crashed`: it ended by itself and will be started again, or was given up. Once it runs again it is `running`, with
+ * `restarts` counted. `running` as well while it still ends.
+ */
 export type SlotState = 'absent' | 'stopped' | 'running' | 'crashed'
 
 /** What a host says of a slot. Read from the processes, not from Drover's records. */
@@ -56,8 +59,8 @@ export interface RuntimeCapabilities {
 /**
  * How a slot runs on a host. A driver promises: every method is idempotent; `start` of a spec that runs already does
  * nothing; `start` of a slot that holds another spec stops that first; `stop` returns once the processes, children
- * included, are gone (SIGTERM, then SIGKILL after the drain time); nothing here waits for readiness. All slots of
- * one call cost one round trip. Concurrent calls on one host may be merged by the driver.
+ * included, are gone (SIGTERM, then SIGKILL after the drain time); nothing here waits for readiness. A call costs the
+ * same few round trips for one slot as for all. Concurrent calls on one host may be merged by the driver.
  */
 export interface Runtime {
   readonly name: string

@@ -1,0 +1,27 @@
+import { Secret } from '../secrets/secret.ts'
+import type { SlotVariables } from './runtime.ts'
+
+/**
+ * The text of a slot's environment file: `NAME='value'` lines that a POSIX shell reads with `set -a; . file`. A value
+ * may hold anything but NUL, line ends included. The text is a Secret as soon as one value is.
+ */
+export function renderEnvironmentFile(variables: SlotVariables): string | Secret {
+  const text = variables.map(([name, value]) => `${checkedName(name)}=${quoted(value)}\n`).join('')
+  return variables.some(([, value]) => value instanceof Secret) ? new Secret(text) : text
+}
+
+function checkedName(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    throw new TypeError(`not a name of an environment variable: ${JSON.stringify(name)}`)
+  }
+  return name
+}
+
+/** Always quoted, unlike a shell word: `~` and `:` after `=` mean something to a shell. */
+function quoted(value: string | Secret): string {
+  const text = value instanceof Secret ? value.open() : value
+  if (text.includes('\0')) {
+    throw new TypeError('a value of an environment file must not contain a NUL character')
+  }
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Operation } from '../../hosts/operation.ts'
+import type { SlotRef } from '../runtime.ts'
+import { renderEcosystem } from './ecosystem.ts'
+import { pm2Environment, pm2Home } from './home.ts'
+
+/** The environment's folder on the host and the PM2 program there. */
+export interface Pm2Place {
+  readonly root: string
+  readonly program: string
+}
+
+/**
+ * Operations that call PM2's command line once for many slots, with a file that names them. `start` and `delete` of a
+ * slot that PM2 does not know are fine.
+ */
+export function pm2Call(
+  place: Pm2Place,
+  verb: 'start' | 'delete',
+  slots: readonly (SlotRef & { readonly drainMs: number })[],
+): readonly Operation[] {
+  const content = renderEcosystem(place.root, slots)
+  // Named by content: calls of other slots at the same time have files of their own.
+  const name = `${verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
+  const path = join(pm2Home(place.root).folder, name)
+  return [{ kind: 'write', path, content }, pm2Command(place, [verb, path]), { kind: 'remove', path }]
+}
+
+/**
+ * One call of PM2, alone on its home: two calls that find no daemon at the same time would both start one. `flock -o`
+ * closes the lock before PM2 runs, so that the daemon does not keep it.
+ */
+export function pm2Command(place: Pm2Place, argv: readonly string[]): Operation {
+  const home = pm2Home(place.root)
+  return {
+    kind: 'run',
+    program: 'flock',
+    argv: ['-o', join(home.folder, 'lock'), place.program, '-s', ...argv],
+    cwd: home.folder,
+    env: pm2Environment(home),
+    daemonizes: true,
+  }
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { layout } from '../../hosts/layout.ts'
+import { quote } from '../../hosts/host.ts'
+import type { SlotRef, SlotSpec } from '../runtime.ts'
+
+/**
+ * What lies in a slot's folder:
+ *
+ *     slot.json    the spec that was laid last, and its key
+ *     run          the launcher, what PM2 starts
+ *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
+ *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
+ *     registered   present: PM2 may know the slot
+ *     log, log.1   stdout and stderr together, and their past
+ */
+export interface SlotFiles {
+  readonly folder: string
+  readonly spec: string
+  readonly run: string
+  readonly starts: string
+  readonly stop: string
+  readonly registered: string
+  readonly log: string
+  readonly oldLog: string
+}
+
+export function slotFiles(root: string, { service, slot }: SlotRef): SlotFiles {
+  const folder = layout(root).slot(service, slot)
+  return {
+    folder,
+    spec: join(folder, 'slot.json'),
+    run: join(folder, 'run'),
+    starts: join(folder, 'starts'),
+    stop: join(folder, 'stop'),
+    registered: join(folder, 'registered'),
+    log: join(folder, 'log'),
+    oldLog: join(folder, 'log.1'),
+  }
+}
+
+/** What `slot.json` holds: one line of JSON, because a shell reads it. */
+export interface LaidSpec {
+  readonly key: string
+  readonly artifact: string
+  readonly config: string
+  readonly release: number
+  readonly port?: number
+  readonly drainMs: number
+}
+
+export function renderSpec(spec: SlotSpec): string {
+  const laid: LaidSpec = {
+    key: specKey(spec),
+    artifact: spec.artifact,
+    config: spec.config,
+    release: spec.release,
+    ...(spec.port === undefined ? {} : { port: spec.port }),
+    drainMs: spec.drainMs,
+  }
+  return `${JSON.stringify(laid)}\n`
+}
+
+/** Equal for specs that are the same program run in the same way. The release that put it there does not count. */
+export function specKey(spec: SlotSpec): string {
+  const parts = [spec.artifact, spec.config, spec.start, spec.cwd, spec.environmentFile, spec.port, spec.restart]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
+/** The launcher's exit code for "do not start me again". */
+export const HALT = 77
+
+/**
+ * The launcher. It sheds the environment that PM2 adds and keeps its own out of PM2, marks the processes of the slot
+ * with DROVER_SLOT (children inherit it, so that every one of them is found again, whoever its parent is), counts the
+ * starts, and becomes the service. The service writes to its log by itself: it outlives a PM2 that dies.
+ */
+export function renderLauncher(root: string, spec: SlotSpec): string {
+  const files = slotFiles(root, spec)
+  return `#!/bin/sh
+# Written by Drover for release ${spec.release}.
+slot=${quote(files.folder)}
+if [ "\${DROVER_SLOT-}" != "$slot" ]; then
+  case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
+  exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT="$slot" /bin/sh "$slot/run"
+fi
+exec </dev/null >>"$slot/log" 2>&1
+[ ! -e "$slot/stop" ] || exit ${HALT}
+count=0
+if [ -e "$slot/starts" ]; then read -r count rest <"$slot/starts"; fi
+${spec.restart ? '' : `[ "$count" -eq 0 ] || exit ${HALT}\n`}read -r boot </proc/sys/kernel/random/boot_id
+read -r stat <"/proc/$$/stat"
+set -- \${stat##*) }
+printf '%s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boot" >"$slot/starts.part" && mv -f "$slot/starts.part" "$slot/starts"
+cd ${quote(spec.cwd)} || exit 1
+set -a
+. ${quote(spec.environmentFile)}
+${spec.port === undefined ? '' : `PORT=${spec.port}\n`}DROVER_SLOT=${quote(files.folder)}
+set +a
+exec /bin/sh -c ${quote(startLine(spec.start))}
+`
+}
+
+/** A single command replaces the shell, so that signals reach it; anything more needs the shell to stay. */
+function startLine(line: string): string {
+  const single =
+    /^[A-Za-z0-9_./~"'-]+(\s|$)/.test(line) &&
+    !/[;&|\n(){}`]|\$\(/.test(line) &&
+    !/^(cd|exec|\.|export|set)\s/.test(line)
+  return single ? `exec ${line}` : line
+}

@@ -1,0 +1,127 @@
+import { slotPortsOf } from './resolve.ts'
+import type { Manifest } from './schema.ts'
+import type { Complaints, Path } from './source.ts'
+
+const HIGHEST = 65_535
+
+/** A port that the fleet takes on every host, before the offset of an environment. */
+interface Use {
+  readonly service: string
+  readonly port: number
+  readonly role: 'port' | 'slot a' | 'slot b'
+  readonly path: Path
+}
+
+type Environments = readonly (readonly [name: string, offset: number, hosts: readonly string[]])[]
+
+/** Ports that are taken twice, within an environment or by two on one host, and ports that do not exist. */
+export function checkPorts(manifest: Manifest, complaints: Complaints): void {
+  const uses = usesOf(manifest, complaints)
+  const byPort = takenTwice(uses, complaints)
+  const environments = Object.entries(manifest.environments).map(
+    ([name, { ports = 0, hosts = ['local'] }]) => [name, ports, hosts] as const,
+  )
+  checkHighest(uses, environments, complaints)
+  checkNeighbours(byPort, environments, complaints)
+}
+
+function usesOf(manifest: Manifest, complaints: Complaints): Use[] {
+  const uses: Use[] = []
+  for (const [service, given] of Object.entries(manifest.services)) {
+    const slots = slotPortsOf(given)
+    if (given.port === undefined || slots === undefined) continue
+    const path = ['services', service, 'port']
+    uses.push({ service, port: given.port, role: 'port', path })
+    if (given.slots === undefined && slots[1] > HIGHEST) {
+      const hint = `Give it two free ports, such as slots: [${given.port - 20_000}, ${given.port - 10_000}].`
+      complaints.error(
+        'port-too-high',
+        path,
+        `leaves no room for its slots: ${given.port} + 20000 is above ${HIGHEST}`,
+        hint,
+      )
+      continue
+    }
+    const slotPath = (index: number): Path => (given.slots === undefined ? path : ['services', service, 'slots', index])
+    uses.push(
+      { service, port: slots[0], role: 'slot a', path: slotPath(0) },
+      { service, port: slots[1], role: 'slot b', path: slotPath(1) },
+    )
+  }
+  return uses
+}
+
+function takenTwice(uses: readonly Use[], complaints: Complaints): Map<number, Use> {
+  const byPort = new Map<number, Use>()
+  const complained = new Set<string>()
+  // Stable ports first: of two services that clash, the one whose slot is in the way is told, not the one it hits.
+  for (const use of uses.toSorted((a, b) => Number(a.role !== 'port') - Number(b.role !== 'port'))) {
+    const other = byPort.get(use.port)
+    const pair = `${other?.service} ${use.service}`
+    if (other === undefined) byPort.set(use.port, use)
+    if (other === undefined || complained.has(pair)) continue
+    complained.add(pair)
+    const hint =
+      use.role === 'port'
+        ? 'Every service needs a port of its own.'
+        : `Give ${use.service} two free ports, such as slots: [${use.port + 1}, ${use.port + 2}].`
+    complaints.error('port-twice', use.path, `${describe(use)} is also ${describe(other)}`, hint)
+  }
+  return byPort
+}
+
+function describe(use: Use): string {
+  return use.role === 'port' ? `port ${use.port} of ${use.service}` : `port ${use.port} of ${use.service} (${use.role})`
+}
+
+function checkHighest(uses: readonly Use[], environments: Environments, complaints: Complaints): void {
+  if (uses.length === 0) return
+  const highest = uses.reduce((most, use) => (use.port > most.port ? use : most))
+  for (const [name, offset] of environments) {
+    if (highest.port + offset <= HIGHEST) continue
+    complaints.error(
+      'port-too-high',
+      ['environments', name, 'ports'],
+      `moves ${describe(highest)} to ${highest.port + offset}, above ${HIGHEST}`,
+      `Take ${HIGHEST - highest.port} or less.`,
+    )
+  }
+}
+
+/** Two environments on one host. Both have the same ports but for their offsets, so a clash is a distance between two ports. */
+function checkNeighbours(byPort: ReadonlyMap<number, Use>, environments: Environments, complaints: Complaints): void {
+  environments.forEach(([name, offset, hosts], index) => {
+    for (const [other, otherOffset, otherHosts] of environments.slice(0, index)) {
+      const host = hosts.find((candidate) => otherHosts.includes(candidate))
+      if (host === undefined) continue
+      const clashes = [...byPort.values()].filter((use) => byPort.has(use.port + offset - otherOffset))
+      const [first] = clashes
+      if (first === undefined) continue
+      const hit = byPort.get(first.port + offset - otherOffset)!
+      const count = clashes.length === 1 ? 'one port' : `${clashes.length} ports`
+      const example = `${first.port + offset} (${roleOf(first)} here, ${roleOf(hit)} there)`
+      complaints.error(
+        'port-twice',
+        ['environments', name, 'ports'],
+        `takes ${count} on host ${host} that ${other} takes too, such as ${example}`,
+        offsetHint(byPort, name, environments),
+      )
+    }
+  })
+}
+
+function roleOf(use: Use): string {
+  return use.role === 'port' ? use.service : `${use.service} ${use.role}`
+}
+
+function offsetHint(byPort: ReadonlyMap<number, Use>, name: string, environments: Environments): string {
+  const others = environments.filter(([other]) => other !== name)
+  const ports = [...byPort.keys()]
+  for (let offset = 1000; offset <= 9000; offset += 1000) {
+    const free = others.every(([, otherOffset]) =>
+      ports.every((port) => port + offset <= HIGHEST && !byPort.has(port + offset - otherOffset)),
+    )
+    if (free) return `Give ${name} an offset, such as ports: ${offset}.`
+  }
+  return 'Give one of them another host.'
+}

@@ -1,0 +1,210 @@
+import { z } from 'zod'
+import { nearMiss } from '../problem/near-miss.ts'
+import { scrubUrlCredentials } from '../secrets/secret.ts'
+import { show } from './source.ts'
+
+/**
+ * The small words of a manifest: names, paths, durations. A message is what is wrong and, on a second line, the hint;
+ * `validate.ts` takes the two apart.
+ */
+
+export function message(what: string, hint?: string): string {
+  return hint === undefined ? what : `${what}\n${hint}`
+}
+
+/** For the `error` of a zod schema: `should be …, got …`, or that it is missing. */
+export function expecting(expected: string, hint?: string): (issue: { readonly input?: unknown }) => string {
+  return ({ input }) => {
+    if (input === undefined) return message(`is missing; it should be ${expected}`, hint)
+    return message(`should be ${expected}, got ${scrubUrlCredentials(show(input))}`, hint)
+  }
+}
+
+/** One of a few words, with the near miss by name. */
+export function oneOf<const W extends readonly [string, ...string[]]>(words: W) {
+  return z.enum(words, {
+    error: ({ input }) => {
+      const meant = typeof input === 'string' ? nearMiss(input, words) : undefined
+      return expecting(`one of ${words.join(', ')}`, meant && `Did you mean ${meant}?`)({ input })
+    },
+  })
+}
+
+export function text(expected: string, pattern: RegExp, hint?: string) {
+  const error = expecting(expected, hint)
+  return z.string({ error }).regex(pattern, { error })
+}
+
+export function whole(expected: string, least: number, most: number) {
+  const error = expecting(`${expected} from ${least} to ${most}`)
+  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error })
+}
+
+export function flag(expected: string) {
+  return z.boolean({ error: expecting(expected) })
+}
+
+/** A mapping with these keys and no others, but for `x-` keys, which `walk.ts` has taken out. */
+export function mapping<S extends z.ZodRawShape>(shape: S, hint?: string) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, known)).join('\n')
+      return expecting('a mapping', hint)(issue)
+    },
+  })
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const meant = nearMiss(key, known)
+  return meant === undefined ? `The keys here are ${known.join(', ')}.` : `Did you mean ${meant}?`
+}
+
+export function listOf<T extends z.ZodType>(entry: T, expected: string) {
+  return z.array(entry, { error: expecting(expected) })
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,39}$/
+
+/** Names stand in unit names, file names and nginx variables. `constructor` would be found on every plain object. */
+export const name = text('a name', NAME, 'A name has 1 to 40 of a-z, 0-9 and -, and starts with a letter.').refine(
+  (word) => word !== 'constructor',
+  { error: message('cannot be a name', 'Choose another word.') },
+)
+
+/** Names of variables that Drover itself sets for every slot. */
+export function isReservedVariable(word: string): boolean {
+  return word === 'PORT' || word === 'HOST' || word.startsWith('DROVER_')
+}
+
+const identifier = text(
+  'the name of a variable',
+  /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+  'A variable has letters, digits and _, and does not start with a digit.',
+)
+
+export const variableName = identifier.refine((word) => !isReservedVariable(word), {
+  error: message('is set by Drover itself', 'Remove it; a slot finds its own port in PORT and its address in HOST.'),
+})
+
+export const port = whole('a port', 1, 65535)
+
+/** Relative to the repository; given back without `./`, doubled or trailing slashes. */
+export const repositoryPath = z
+  .string({ error: expecting('a path') })
+  .refine(isRepositoryPath, {
+    error: expecting(
+      'a path inside the repository',
+      'Write it relative to the repository, without `..`, such as services/backend.',
+    ),
+  })
+  .transform(
+    (path) =>
+      path
+        .split('/')
+        .filter((part) => part !== '' && part !== '.')
+        .join('/') || '.',
+  )
+
+function isRepositoryPath(path: string): boolean {
+  const parts = path.split('/')
+  // A leading `:` is magic to git, a leading `-` an option to every program.
+  return (
+    path.length > 0 &&
+    path.length <= 1000 &&
+    !/^[/:-]|\p{Cc}/u.test(path) &&
+    path.isWellFormed() &&
+    !parts.some((part) => part === '..' || part.toLowerCase() === '.git')
+  )
+}
+
+/** Characters of RFC 3986, so that the path means the same to Drover, nginx and the service. */
+export const urlPath = text(
+  'a path on the service',
+  /^\/(?!\/)[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]{0,500}$/,
+  'Start with one /, such as /health/ready.',
+)
+
+/** It stands in configuration files of nginx, PM2 and systemd, hence the few characters. */
+export const hostFolder = text(
+  'a folder on the hosts',
+  /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._@+-]+)+$/,
+  'Give an absolute path, such as /opt/pakashop, of letters, digits and . _ @ + -.',
+)
+
+export const hostName = text('a host', /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'Write local for this machine.')
+
+export const commandLine = text(
+  'a command',
+  /^(?=.*\S)\P{Cc}{1,4000}\n?$/u,
+  'Write one line; several commands belong in a script.',
+).transform((line) => line.trim())
+
+/** The rules of `git check-ref-format --branch`. */
+export const branch = z
+  .string({ error: expecting('the name of a branch', 'Put it in quotes when it looks like a number.') })
+  .refine(isBranch, { error: expecting('the name of a git branch') })
+
+function isBranch(ref: string): boolean {
+  if (ref === '' || ref === '@' || ref.length > 250 || /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|^[-/]|[/.]$/u.test(ref))
+    return false
+  return (
+    ref.isWellFormed() &&
+    ref !== 'HEAD' &&
+    ref.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'))
+  )
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** Node's timers count in 31 bits of milliseconds, 24.8 days; a longer one would fire at once. */
+const LONGEST_MS = 24 * 86_400_000
+
+/** Given back in milliseconds. */
+export function duration(options: { readonly least: '0s' | '1ms' }) {
+  const least = options.least === '0s' ? 0 : 1
+  const error = expecting('a duration', 'Write a whole number with its unit: 500ms, 10s, 5m, 1h or 2d.')
+  return z
+    .string({ error })
+    .regex(/^\d{1,10}(?:ms|s|m|h|d)$/, { error })
+    .refine((word) => milliseconds(word) >= least && milliseconds(word) <= LONGEST_MS, {
+      error: expecting(`a duration from ${options.least} to 24d`),
+    })
+    .transform(milliseconds)
+}
+
+function milliseconds(word: string): number {
+  const [, amount = '', unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(word) ?? []
+  return Number(amount) * (UNITS[unit] ?? Number.NaN)
+}
+
+const shareError = expecting('a share from 0% to 100%', 'Write 1% or 0.01.')
+
+/** `1%` or `0.01`, given back as 0.01. */
+export const share = z.union(
+  [
+    z
+      .string()
+      .regex(/^(?:100|\d{1,2}(?:\.\d{1,6})?)%$/, { error: shareError })
+      .transform((percent) => Number(percent.slice(0, -1)) / 100),
+    z.number().min(0, { error: shareError }).max(1, { error: shareError }),
+  ],
+  { error: shareError },
+)
+
+const noValue = message('has no value', 'Write "" for an empty one.')
+const valueError = expecting('text, a number, true, false or {secret: NAME}')
+
+/** What a variable holds. No message shows a text, which may be a secret in the wrong place. */
+export const value = z
+  .union(
+    [
+      z.string().refine((word) => !word.includes('\0') && word.isWellFormed(), {
+        error: 'has a character that no variable can hold',
+      }),
+      z.number(),
+      z.boolean(),
+      mapping({ secret: identifier.describe('Name of the secret that holds the value.') }),
+    ],
+    { error: ({ input }) => (input === null ? noValue : valueError({ input })) },
+  )
+  .transform((given) => (typeof given === 'object' ? given : String(given)))

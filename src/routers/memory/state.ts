@@ -1,0 +1,33 @@
+import type { Server } from 'node:http'
+import type { Route, RouteSet } from '../router.ts'
+import type { WaitingQueue } from '../waiting-queue.ts'
+import type { Seen } from './record.ts'
+
+/** What the router knows of one environment on one host. */
+export interface State {
+  /** The highest number seen. */
+  fence: number
+  /** undefined: not running. */
+  routes: readonly Route[] | undefined
+  /** By stable port. */
+  readonly servers: Map<number, Server>
+  readonly sets: Map<string, RouteSet>
+  live: RouteSet | undefined
+  /** By token. */
+  readonly pending: Map<string, RouteSet>
+  room: WaitingQueue | undefined
+  readonly seen: Seen[]
+}
+
+export function emptyState(): State {
+  return {
+    fence: 0,
+    routes: undefined,
+    servers: new Map(),
+    sets: new Map(),
+    live: undefined,
+    pending: new Map(),
+    room: undefined,
+    seen: [],
+  }
+}

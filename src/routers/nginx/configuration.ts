@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto'
+import type { Route } from '../router.ts'
+import { LOG_FORMAT, LOGGED_PATH_LENGTH } from './access-log.ts'
+import { CHOICES, checkedService } from './prefix.ts'
+
+/** What the configuration depends on besides the routes. */
+export interface Machine {
+  /** The prefix on the host, absolute. */
+  readonly folder: string
+  /** Only for a master that runs as root: who the workers are. They must be able to walk into the prefix. */
+  readonly user?: { readonly name: string; readonly group: string }
+  /** How many files a process may open here. */
+  readonly files: number
+}
+
+export interface Shape {
+  /** Content name: two shapes with one id are the same configuration. */
+  readonly id: string
+  readonly configuration: string
+}
+
+/** How a token looks; anything else in the header counts as no token. */
+export const TOKEN_PATTERN = '^[A-Za-z0-9]{16,64}$'
+
+const MOST_FILES = 65_536
+const MOST_CONNECTIONS = 8_192
+/** Files of a worker that are not connections: logs, temporary files. */
+const SPARE_FILES = 64
+
+export function renderShape(routes: readonly Route[], machine: Machine): Shape {
+  const id = createHash('sha256')
+    .update(renderConfiguration(routes, machine, 'shape'))
+    .digest('hex')
+    .slice(0, 16)
+  return { id, configuration: renderConfiguration(routes, machine, id) }
+}
+
+/**
+ * All paths but one are relative: those of directives to the prefix, those of file tests and sockets to the working
+ * directory of the workers. So no character of the prefix can be taken for a variable, and no socket's path is too long.
+ */
+function renderConfiguration(routes: readonly Route[], machine: Machine, id: string): string {
+  const sorted = routes.toSorted((a, b) => (a.service < b.service ? -1 : 1))
+  const files = Math.min(MOST_FILES, machine.files)
+  return `# Written by Drover, shape ${id}. A change by hand is lost with the next change of shape.
+daemon on;
+${machine.user === undefined ? '' : `user ${quoted(machine.user.name)} ${quoted(machine.user.group)};\n`}working_directory ${quoted(machine.folder)};
+pid nginx.pid;
+# Lower levels name requests with their query strings, which may hold secrets; the access log has their outcome.
+error_log shapes/${id}/error.log alert;
+worker_processes auto;
+worker_rlimit_nofile ${files};
+# How long a worker of an earlier shape may finish what it has begun.
+worker_shutdown_timeout 10m;
+
+events {
+    worker_connections ${Math.min(MOST_CONNECTIONS, files - SPARE_FILES)};
+}
+
+http {
+${renderLog()}
+${renderMaps(sorted)}
+${sorted.map(renderUpstreams).join('')}${sorted.length === 0 ? '' : renderServer(sorted)}}
+`
+}
+
+function renderLog(): string {
+  return `    log_format drover escape=default '${LOG_FORMAT}';
+    access_log access.log drover;
+    client_body_temp_path temporary/body;
+    proxy_temp_path temporary/proxy;
+    fastcgi_temp_path temporary/fastcgi;
+    uwsgi_temp_path temporary/uwsgi;
+    scgi_temp_path temporary/scgi;
+    server_tokens off;
+    default_type application/json;
+`
+}
+
+function renderMaps(routes: readonly Route[]): string {
+  const ports = routes.map((route) => `        ${checkedPort(route.port)} ${checkedService(route.service)};\n`)
+  return `    map_hash_max_size 16384;
+    map_hash_bucket_size 128;
+    map $server_port $drover_service {
+${ports.join('')}    }
+    map $http_x_drover_set $drover_token {
+        default none;
+        "~${TOKEN_PATTERN}" $http_x_drover_set;
+    }
+    map $drover_set $drover_via {
+        default pending;
+        live/ live;
+    }
+    map $uri $drover_path {
+        default $uri;
+        "~^(?<drover_head>.{${LOGGED_PATH_LENGTH}})" $drover_head;
+    }
+    map $http_upgrade $drover_connection {
+        default upgrade;
+        "" "";
+    }
+    # A proxy in front of this one knows the client; without one, nginx does.
+    map $http_x_forwarded_proto $drover_proto {
+        default $http_x_forwarded_proto;
+        "" $scheme;
+    }
+    map $http_x_forwarded_host $drover_forwarded_host {
+        default $http_x_forwarded_host;
+        "" $http_host;
+    }
+    # A client of HTTP/1.0 may leave it out; a service that is asked in HTTP/1.1 must be given one.
+    map $http_host $drover_host {
+        default $http_host;
+        "" localhost;
+    }
+`
+}
+
+/**
+ * Kept-alive connections are given up after 1 s without use, before any common server does so by itself (gunicorn
+ * after 2 s, Node and uvicorn after 5 s): a POST on a connection that the server is just closing cannot be repeated.
+ * `max_fails=0`: a slot is never taken out by nginx; that is Drover's decision.
+ */
+function renderUpstreams({ service, slotPorts }: Route): string {
+  const [a, b] = slotPorts.map((port) => `server 127.0.0.1:${checkedPort(port)} max_fails=0`)
+  const kept = 'keepalive 32; keepalive_timeout 1s;'
+  return `    upstream ${service}.a { ${a}; ${kept} }
+    upstream ${service}.b { ${b}; ${kept} }
+    upstream ${service}.ab { ${a}; ${b} backup; ${kept} }
+    upstream ${service}.ba { ${b}; ${a} backup; ${kept} }
+`
+}
+
+function renderServer(routes: readonly Route[]): string {
+  const listens = routes.map((route) => `        listen 127.0.0.1:${route.port};\n`)
+  return `
+    server {
+${listens.join('')}
+        keepalive_timeout 650s;
+        keepalive_requests 1000000;
+        client_max_body_size 0;
+        client_body_buffer_size 64k;
+        large_client_header_buffers 4 32k;
+        underscores_in_headers on;
+        recursive_error_pages on;
+        error_page 418 = @unreleased;
+        error_page 419 = @hold;
+
+        set $drover_to $drover_service.none;
+        set $drover_set live/;
+        if (-e pending/$drover_token) { set $drover_set pending/$drover_token.; }
+${renderChoice()}        # The tests above may have stood on both sides of a switch and have seen neither set's file.
+${renderChoice()}        return 418;
+
+        location / {
+            proxy_pass http://$drover_to;
+${renderProxying()}            proxy_set_header X-Drover-Service "";
+            proxy_connect_timeout 5s;
+            # Only an upstream of two slots has a next one. What is not safe to repeat is not repeated once it was sent.
+            proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
+        }
+
+        location @hold {
+            proxy_pass http://unix:hold.sock:;
+${renderProxying()}            proxy_set_header X-Drover-Service $drover_service;
+            error_page 502 504 = @full;
+        }
+
+        location @full {
+            add_header Retry-After 1 always;
+            return 503 '{"error":"not available at the moment"}';
+        }
+
+        location @unreleased {
+            add_header Retry-After 1 always;
+            return 503 '{"error":"not released"}';
+        }
+    }
+`
+}
+
+/** The first file that is there decides. */
+function renderChoice(): string {
+  return CHOICES.map((choice) => {
+    const end = choice === 'hold' ? 'return 419;' : 'break;'
+    return `        if (-e $drover_set$drover_service.${choice}) { set $drover_to $drover_service.${choice}; ${end} }\n`
+  }).join('')
+}
+
+/** Request bodies are read whole before they are passed on, so that a request can be repeated; answers are not held back. */
+function renderProxying(): string {
+  return `            proxy_http_version 1.1;
+            proxy_buffering off;
+            proxy_buffer_size 32k;
+            proxy_buffers 8 32k;
+            proxy_read_timeout 1h;
+            proxy_send_timeout 1h;
+            proxy_redirect off;
+            proxy_set_header Host $drover_host;
+            proxy_set_header Connection $drover_connection;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $drover_proto;
+            proxy_set_header X-Forwarded-Host $drover_forwarded_host;
+`
+}
+
+/** A word of nginx.conf, for directives that know no variables. */
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"]/g, '\\$&')}"`
+}
+
+function checkedPort(port: number): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new TypeError(`not a port: ${port}`)
+  }
+  return port
+}

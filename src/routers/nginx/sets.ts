@@ -1,0 +1,122 @@
+import { z } from 'zod'
+import { act } from '../../hosts/act.ts'
+import type { Operation } from '../../hosts/operation.ts'
+import type { Secret } from '../../secrets/secret.ts'
+import type { RouteSet } from '../router.ts'
+import { ROTATE } from './access-log.ts'
+import { TOKEN_PATTERN } from './configuration.ts'
+import { checkedSetName, markersOf, prefixOf } from './prefix.ts'
+import type { Prefix } from './prefix.ts'
+import { LIST_PROCESSES } from './processes.ts'
+import type { Instance } from './shape.ts'
+
+/** Lays a set beside the live one. See `Router.lay`. */
+export async function laySet({ host, fence }: Instance, set: RouteSet, token?: Secret): Promise<void> {
+  const prefix = prefixOf(fence.root)
+  const operations = [
+    ...layOperations(prefix, set),
+    ...(token === undefined ? [] : [admitOperation(prefix, set, token)]),
+  ]
+  await act(host, fence, operations, { label: `lay set ${set.name}` })
+}
+
+/** Moves every service of the set at once. See `Router.switch`. */
+export async function switchTo({ host, fence }: Instance, name: string): Promise<void> {
+  const prefix = prefixOf(fence.root)
+  const operations: Operation[] = [
+    script(REQUIRE_SET, [prefix.folder, name]),
+    { kind: 'link', path: prefix.live, target: `sets/${checkedSetName(name)}` },
+  ]
+  await act(host, fence, operations, { label: `switch to set ${name}` })
+}
+
+/** Forgets what nobody needs any more. See `Router.prune`. */
+export async function pruneSets({ host, fence }: Instance, keep: readonly string[]): Promise<void> {
+  const { folder } = prefixOf(fence.root)
+  const operations = [script(PRUNE, [folder, ...keep.map(checkedSetName)]), script(ROTATE, [folder])]
+  await act(host, fence, operations, { label: 'prune the sets of the router' })
+}
+
+/**
+ * Gives a finished folder its name, last of all; a set that is there already and the same stays. The folder is synced
+ * first: were the files missing after a power cut, every service would count as not released.
+ */
+const FINISH = `cd -- "$1/sets" || exit
+if [ -d "$2" ]; then
+  cmp -s -- "$2/set.json" ".$2/set.json" || { echo "another set named $2 is on the host" >&2; exit 1; }
+  rm -rf -- ".$2"
+else
+  while IFS= read -r marker; do : >".$2/$marker" || exit; done <".$2/markers"
+  sync -- ".$2" && mv -T -- ".$2" "$2" && sync -- .
+fi`
+
+/** Only redirections name the token: the arguments of a program can be read by everyone on the host. */
+const ADMIT = `cd -- "$1" || exit
+while IFS= read -r marker; do : >"pending/$TOKEN.$marker" || exit; done <"sets/$2/markers"
+: >"pending/$TOKEN"`
+
+const REQUIRE_SET = 'cd -- "$1" && [ -f "sets/$2/set.json" ] || { echo "there is no set $2 on the host" >&2; exit 1; }'
+
+/** Also the shapes that nginx neither runs with nor would load. Without nginx there is nothing to prune. */
+const PRUNE = `${LIST_PROCESSES}
+prefix=$1
+shift
+cd -- "$prefix" || exit 0
+find pending -type f -delete
+for set in sets/* sets/.[!.]*; do
+  [ -d "$set" ] || continue
+  [ "$set" -ef live ] && continue
+  for kept in "$@"; do
+    [ "$set" = "sets/$kept" ] && continue 2
+  done
+  rm -rf -- "$set"
+done
+running=$(list_processes "$prefix" | cut -d ' ' -f 5)
+for shape in shapes/*; do
+  [ -d "$shape" ] || continue
+  [ "$shape/nginx.conf" -ef nginx.conf ] && continue
+  printf '%s\\n' "$running" | grep -qxF -- "\${shape#shapes/}" || rm -rf -- "$shape"
+done`
+
+/** Reads a `set.json` back. Throws when it is not one. */
+export function readSet(text: string): RouteSet {
+  return ROUTE_SET.parse(JSON.parse(text))
+}
+
+const ROUTE_SET = z.object({
+  name: z.string(),
+  release: z.number(),
+  choices: z.record(
+    z.string(),
+    z.object({ slot: z.enum(['a', 'b']), shielded: z.boolean().exactOptional(), hold: z.boolean().exactOptional() }),
+  ),
+})
+
+function layOperations({ folder }: Prefix, set: RouteSet): Operation[] {
+  const part = `${folder}/sets/.${checkedSetName(set.name)}`
+  return [
+    { kind: 'folder', path: folder, mode: 0o700 },
+    { kind: 'folder', path: `${folder}/pending` },
+    { kind: 'folder', path: part },
+    { kind: 'write', path: `${part}/set.json`, content: JSON.stringify(set) },
+    {
+      kind: 'write',
+      path: `${part}/markers`,
+      content: markersOf(set)
+        .map((marker) => `${marker}\n`)
+        .join(''),
+    },
+    script(FINISH, [folder, set.name]),
+  ]
+}
+
+function admitOperation({ folder }: Prefix, set: RouteSet, token: Secret): Operation {
+  if (!new RegExp(TOKEN_PATTERN).test(token.open())) {
+    throw new TypeError(`a token of a pending set matches ${TOKEN_PATTERN}`)
+  }
+  return { ...script(ADMIT, [folder, set.name]), env: { TOKEN: token } }
+}
+
+function script(text: string, argv: readonly string[]): Operation & { kind: 'run' } {
+  return { kind: 'run', program: 'sh', argv: ['-c', text, 'sh', ...argv] }
+}

@@ -1,0 +1,200 @@
+import { act } from '../../hosts/act.ts'
+import type { OperationResult } from '../../hosts/act.ts'
+import type { Host } from '../../hosts/host.ts'
+import type { Fence, Operation } from '../../hosts/operation.ts'
+import { problem, Refusal, refusal } from '../../problem/problem.ts'
+import type { Route } from '../router.ts'
+import { renderShape } from './configuration.ts'
+import type { Machine, Shape } from './configuration.ts'
+import { listListeners } from './listeners.ts'
+import type { Listener } from './listeners.ts'
+import { prefixOf } from './prefix.ts'
+import { AWAIT_SHAPE, END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
+import type { NginxProcess } from './processes.ts'
+
+/** The nginx of one environment on one host, and the right to change it. */
+export interface Instance {
+  readonly host: Host
+  readonly fence: Fence
+  /** Name or path of the nginx program on the host. */
+  readonly program: string
+}
+
+/** Makes nginx run with these routes. See `Router.shape`. */
+export async function shapeNginx(instance: Instance, routes: readonly Route[]): Promise<{ changed: boolean }> {
+  const seen = await look(instance.host, instance.fence.root)
+  const shape = renderShape(routes, seen.machine)
+  const master = masterOf(seen.processes)
+  if (master?.shape === shape.id && seen.configured === shape.id) return { changed: false }
+
+  await refuseTakenPorts(instance, routes, seen.processes)
+  await layShape(instance, shape)
+  const loaded = await loadShape(instance, shape, master)
+  if (loaded.exitCode === 0) return { changed: true }
+
+  await act(instance.host, instance.fence, [configure(instance, seen.configured)], { label: 'put the old shape back' })
+  throw await explain(instance, routes, loaded)
+}
+
+/** What a look at the host tells, without changing it. */
+export interface Sight {
+  readonly machine: Machine
+  readonly processes: readonly NginxProcess[]
+  /** The shape that nginx would load now. */
+  readonly configured: string | undefined
+}
+
+const LOOK = `${LIST_PROCESSES}
+list_processes "$1"
+printf 'files %s\\n' "$(ulimit -Hn)"
+printf 'configured %s\\n' "$(readlink -- "$1/nginx.conf")"
+if [ "$(id -u)" -eq 0 ]; then
+  if [ -d "$1" ]; then stat -c 'owner %U %G' -- "$1"; else printf 'owner %s %s\\n' "$(id -un)" "$(id -gn)"; fi
+fi
+`
+
+async function look(host: Host, root: string): Promise<Sight> {
+  const { folder } = prefixOf(root)
+  const { ok, stdout, stderr } = await host.run({ program: 'sh', argv: ['-c', LOOK, 'sh', folder] })
+  if (!ok) {
+    throw refusal('routers/unreadable', `host ${host.name}`, `cannot look at nginx in ${folder}: ${stderr.trim()}`)
+  }
+  const [, name, group] = /^owner (\S+) (\S+)$/m.exec(stdout) ?? []
+  const files = /^files (\d+)$/m.exec(stdout)?.[1]
+  return {
+    machine: {
+      folder,
+      files: files === undefined ? Number.POSITIVE_INFINITY : Number(files),
+      ...(name === undefined || group === undefined ? {} : { user: { name, group } }),
+    },
+    processes: readProcesses(stdout),
+    configured: /^configured shapes\/([^/\n]+)\/nginx\.conf$/m.exec(stdout)?.[1],
+  }
+}
+
+/** Debian has nginx in /usr/sbin, which is not on everyone's PATH. */
+const FIND_NGINX = 'PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n'
+
+const CHECK = `${FIND_NGINX}: >"$1/shapes/$2/error.log" && exec "$3" -t -q -p "$1" -c "shapes/$2/nginx.conf"`
+
+/** Lays the shape beside the one in use, and lets nginx judge it. */
+async function layShape(instance: Instance, { id, configuration }: Shape): Promise<void> {
+  const { folder } = prefixOf(instance.fence.root)
+  const operations: Operation[] = [
+    // Only for its owner: access log and tokens lie here.
+    { kind: 'folder', path: folder, mode: 0o700 },
+    ...['temporary', 'sets', 'pending'].map((name) => ({ kind: 'folder' as const, path: `${folder}/${name}` })),
+    { kind: 'folder', path: `${folder}/shapes/${id}` },
+    { kind: 'write', path: `${folder}/shapes/${id}/nginx.conf`, content: configuration },
+    { kind: 'run', program: 'sh', argv: ['-c', CHECK, 'sh', folder, id, instance.program], mayFail: true },
+  ]
+  const [checked] = await act(instance.host, instance.fence, operations, { label: 'lay the shape of the router' })
+  if (checked?.exitCode === 126 || checked?.exitCode === 127) throw missingProgram(instance)
+  if (checked?.exitCode !== 0) throw configurationRefused(instance, checked?.stderr ?? '')
+}
+
+/** Workers without a master hold the ports: they finish what they have begun and make way. */
+const START = `${LIST_PROCESSES}${AWAIT_SHAPE}${END_PROCESSES}${FIND_NGINX}
+end_processes "$1" ' (master|worker) ' || exit 22
+"$3" -p "$1" -c nginx.conf || exit 20
+await_shape "$1" "$2"`
+
+const RELOAD = `${LIST_PROCESSES}${AWAIT_SHAPE}
+kill -s HUP "$3" || exit 22
+await_shape "$1" "$2"`
+
+/** Starts nginx, or tells it to reload; returns when the new shape answers or nginx has given it up. */
+async function loadShape(instance: Instance, shape: Shape, master: NginxProcess | undefined): Promise<OperationResult> {
+  const { folder } = prefixOf(instance.fence.root)
+  const [script, subject] = master === undefined ? [START, instance.program] : [RELOAD, String(master.pid)]
+  const operations: Operation[] = [
+    configure(instance, shape.id),
+    {
+      kind: 'run',
+      program: 'sh',
+      argv: ['-c', script, 'sh', folder, shape.id, subject],
+      daemonizes: true,
+      mayFail: true,
+    },
+  ]
+  const [loaded] = await act(instance.host, instance.fence, operations, { label: 'load the shape of the router' })
+  return loaded ?? { exitCode: 1, stdout: '', stderr: '' }
+}
+
+/** Says which shape nginx loads next. */
+function configure({ fence }: Instance, id: string | undefined): Operation {
+  const path = prefixOf(fence.root).configuration
+  return id === undefined ? { kind: 'remove', path } : { kind: 'link', path, target: `shapes/${id}/nginx.conf` }
+}
+
+/**
+ * nginx would find out by itself, but would try for 2.5 s first. What is uncertain here, or is taken between this look
+ * and nginx's own attempt, is left to nginx.
+ */
+async function refuseTakenPorts(
+  instance: Instance,
+  routes: readonly Route[],
+  processes: readonly NginxProcess[],
+): Promise<void> {
+  const ours = new Set(processes.map(({ pid }) => pid))
+  const ports = routes.map(({ port }) => port)
+  const listeners = await listListeners(instance.host, ports)
+  const strangers = listeners.filter(({ certain, pid }) => certain && (pid === undefined || !ours.has(pid)))
+  if (strangers.length > 0) throw portsTaken(instance, routes, strangers)
+}
+
+async function explain(instance: Instance, routes: readonly Route[], loaded: OperationResult): Promise<Refusal> {
+  const said = `${loaded.stdout}\n${loaded.stderr}`
+  const taken = new Set([...said.matchAll(/bind\(\) to \S+:(\d+) failed \(98:/g)].map(([, port]) => Number(port)))
+  if (taken.size > 0) {
+    const listeners = await listListeners(instance.host, [...taken])
+    return portsTaken(instance, routes, [...[...taken].map((port) => ({ port })), ...listeners])
+  }
+  return loaded.exitCode === 20 ? configurationRefused(instance, said) : notLoaded(instance, said)
+}
+
+type Taken = Pick<Listener, 'port' | 'pid' | 'program'>
+
+function portsTaken({ host }: Instance, routes: readonly Route[], taken: readonly Taken[]): Refusal {
+  const problems = routes
+    .filter(({ port }) => taken.some((one) => one.port === port))
+    .map(({ service, port }) => {
+      const holder = taken.find((one) => one.port === port && one.pid !== undefined)
+      const who = holder === undefined ? 'a process of another user' : `${holder.program} (process ${holder.pid})`
+      return problem(
+        'routers/port-taken',
+        `host ${host.name}, service ${service}`,
+        `port ${port} is taken by ${who}`,
+        `Stop that process, or give ${service} another port in drover.yaml.`,
+      )
+    })
+  return new Refusal(problems)
+}
+
+function missingProgram({ host, program }: Instance): Refusal {
+  return refusal(
+    'routers/missing-program',
+    `host ${host.name}`,
+    `${program} is not installed`,
+    'Install it with `apt install nginx-light`; Drover runs it in a folder of its own and leaves the one of the system alone.',
+  )
+}
+
+function configurationRefused({ host }: Instance, said: string): Refusal {
+  const lines = said.split('\n').filter((line) => line.includes('[emerg]') || line.includes('[alert]'))
+  return refusal(
+    'routers/refused',
+    `host ${host.name}`,
+    `nginx refuses the configuration: ${[...new Set(lines.length === 0 ? [said.trim()] : lines)].join('\n')}`,
+    'What ran before still runs. Does nginx here know all directives that it names? Drover needs nginx 1.15.3 or newer.',
+  )
+}
+
+function notLoaded({ host, fence }: Instance, said: string): Refusal {
+  return refusal(
+    'routers/not-loaded',
+    `host ${host.name}`,
+    `nginx has not taken the new shape over: ${said.trim() === '' ? 'no answer within 15 s' : said.trim()}`,
+    `What ran before still runs. Is the host under heavy load? The logs are in ${prefixOf(fence.root).folder}/shapes.`,
+  )
+}

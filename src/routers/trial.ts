@@ -1,0 +1,184 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent, createServer, request as httpRequest } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Host } from '../hosts/host.ts'
+import { localHost } from '../hosts/local/local-host.ts'
+import type { SlotName } from '../manifest/fleet.ts'
+import type { Route, Router, RouteChoice, RouteSet } from './router.ts'
+
+/** What a slot of a trial does with a request: answers with a status, or breaks the connection off. */
+export type Behaviour = number | 'reset' | ((request: IncomingMessage, response: ServerResponse) => void)
+
+export interface TrialSlot {
+  readonly port: number
+  behaviour: Behaviour
+  /** How many requests have reached it. */
+  requests: number
+  /** Stops listening and breaks off what is open. */
+  stop(): Promise<void>
+}
+
+/** What a slot says of the request that reached it. */
+export interface Echo {
+  readonly slot: string
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** A small HTTP server that says which slot it is and what it was asked. */
+export async function trialSlot(slot: string, port = 0): Promise<TrialSlot> {
+  const server = createServer((request, response) => void answer(request, response))
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const self: TrialSlot = {
+    port: portOf(server.address()),
+    behaviour: 200,
+    requests: 0,
+    async stop() {
+      if (!server.listening) return
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    self.requests += 1
+    const body = Buffer.concat(await request.toArray().catch(() => [])).toString()
+    if (self.behaviour === 'reset') return void request.socket.resetAndDestroy()
+    if (typeof self.behaviour === 'function') return self.behaviour(request, response)
+    const echo: Echo = { slot, method: request.method ?? '', url: request.url ?? '', headers: request.headers, body }
+    response.writeHead(self.behaviour, { 'content-type': 'application/json', 'set-cookie': ['one=1', 'two=2'] })
+    response.end(JSON.stringify(echo))
+  }
+
+  return self
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  /** The local port of the connection that carried it: equal ports, same connection. */
+  readonly connection: number
+}
+
+export interface Asking {
+  readonly method?: string
+  readonly path?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer
+  readonly agent?: Agent
+}
+
+/** One request to a port of this machine; on a connection of its own unless an agent is given. */
+export async function ask(port: number, asking: Asking = {}): Promise<Reply> {
+  const { method = 'GET', path = '/', headers = {}, body, agent } = asking
+  const asked = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: agent ?? false })
+  asked.end(body)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the documented argument of this event
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  const connection = response.socket.localPort ?? 0
+  const chunks = await response.toArray()
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: Buffer.concat(chunks).toString(),
+    connection,
+  }
+}
+
+/** Which slot answered, or the status when it was not a slot's success. */
+export async function whoAnswers(port: number, asking: Asking = {}): Promise<string | number> {
+  const reply = await ask(port, asking)
+  return reply.status === 200 ? echoOf(reply).slot : reply.status
+}
+
+export function echoOf(reply: Reply): Echo {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by trialSlot above
+  return JSON.parse(reply.body) as Echo
+}
+
+export interface TrialService {
+  readonly route: Route
+  readonly a: TrialSlot
+  readonly b: TrialSlot
+}
+
+/** An environment of this machine in a folder of its own, with services whose slots run already. */
+export interface Trial {
+  readonly router: Router
+  readonly host: Host
+  readonly root: string
+  readonly fence: { readonly root: string; readonly number: number }
+  service(name: string): Promise<TrialService>
+  set(name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet
+  /** Lays a set of these choices and switches to it. */
+  live(name: string, choices: Readonly<Record<string, RouteChoice | SlotName>>): Promise<void>
+  end(): Promise<void>
+}
+
+/** `folder` is the name of the environment's root, to try names that are hard to quote. */
+export async function startTrial(router: Router, folder = 'root'): Promise<Trial> {
+  const base = await mkdtemp(join(tmpdir(), 'drover-router-'))
+  const root = join(base, folder)
+  const host = localHost()
+  const fence = { root, number: 1 }
+  const slots: TrialSlot[] = []
+  const set = (name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet => ({
+    name,
+    release: 1,
+    choices,
+  })
+
+  return {
+    router,
+    host,
+    root,
+    fence,
+    set,
+    async service(name) {
+      const a = await trialSlot(`${name}.a`)
+      const b = await trialSlot(`${name}.b`)
+      slots.push(a, b)
+      return { route: { service: name, port: await freePort(), slotPorts: [a.port, b.port] }, a, b }
+    },
+    async live(name, choices) {
+      const entries = Object.entries(choices).map(([service, choice]) => [
+        service,
+        typeof choice === 'string' ? { slot: choice } : choice,
+      ])
+      await router.lay(host, fence, set(name, Object.fromEntries(entries)))
+      await router.switch(host, fence, name)
+    },
+    async end() {
+      await router.teardown(host, { root, number: Number.MAX_SAFE_INTEGER })
+      await Promise.all(slots.map((slot) => slot.stop()))
+      await rm(base, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const port = portOf(server.address())
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new TypeError('not an address of TCP')
+  return address.port
+}

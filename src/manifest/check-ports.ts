@@ -18,11 +18,20 @@ type Environments = readonly (readonly [name: string, offset: number, hosts: rea
 export function checkPorts(manifest: Manifest, complaints: Complaints): void {
   const uses = usesOf(manifest, complaints)
   const byPort = takenTwice(uses, complaints)
-  const environments = Object.entries(manifest.environments).map(
-    ([name, { ports = 0, hosts = ['local'] }]) => [name, ports, hosts] as const,
-  )
+  const environments = Object.entries(manifest.environments)
+    .filter(([name, given]) => isAsWritten(['environments', name], given, complaints))
+    .map(([name, { ports = 0, hosts = ['local'] }]) => [name, ports, hosts] as const)
   checkHighest(uses, environments, complaints)
   checkNeighbours(byPort, environments, complaints)
+}
+
+/** Not so when the offset or the hosts were wrong and have been cut out: then nobody knows where it is to be. */
+function isAsWritten(
+  path: Path,
+  given: { readonly ports?: number; readonly hosts?: readonly string[] },
+  complaints: Complaints,
+): boolean {
+  return (['ports', 'hosts'] as const).every((key) => given[key] !== undefined || !complaints.says(...path, key))
 }
 
 function usesOf(manifest: Manifest, complaints: Complaints): Use[] {
@@ -65,13 +74,9 @@ function takenTwice(uses: readonly Use[], complaints: Complaints): Map<number, U
       use.role === 'port'
         ? 'Every service needs a port of its own.'
         : `Give ${use.service} two free ports, such as slots: [${use.port + 1}, ${use.port + 2}].`
-    complaints.error('port-twice', use.path, `${describe(use)} is also ${describe(other)}`, hint)
+    complaints.error('port-twice', use.path, `${use.port} is taken twice: ${roleOf(other)} and ${roleOf(use)}`, hint)
   }
   return byPort
-}
-
-function describe(use: Use): string {
-  return use.role === 'port' ? `port ${use.port} of ${use.service}` : `port ${use.port} of ${use.service} (${use.role})`
 }
 
 function checkHighest(uses: readonly Use[], environments: Environments, complaints: Complaints): void {
@@ -82,7 +87,7 @@ function checkHighest(uses: readonly Use[], environments: Environments, complain
     complaints.error(
       'port-too-high',
       ['environments', name, 'ports'],
-      `moves ${describe(highest)} to ${highest.port + offset}, above ${HIGHEST}`,
+      `moves ${roleOf(highest)} to ${highest.port + offset}, above ${HIGHEST}`,
       `Take ${HIGHEST - highest.port} or less.`,
     )
   }
@@ -99,7 +104,7 @@ function checkNeighbours(byPort: ReadonlyMap<number, Use>, environments: Environ
       if (first === undefined) continue
       const hit = byPort.get(first.port + offset - otherOffset)!
       const count = clashes.length === 1 ? 'one port' : `${clashes.length} ports`
-      const example = `${first.port + offset} (${roleOf(first)} here, ${roleOf(hit)} there)`
+      const example = `${first.port + offset} (${roleOf(first)} here and ${roleOf(hit)} there)`
       complaints.error(
         'port-twice',
         ['environments', name, 'ports'],
@@ -111,7 +116,7 @@ function checkNeighbours(byPort: ReadonlyMap<number, Use>, environments: Environ
 }
 
 function roleOf(use: Use): string {
-  return use.role === 'port' ? use.service : `${use.service} ${use.role}`
+  return `${use.role} of ${use.service}`
 }
 
 function offsetHint(byPort: ReadonlyMap<number, Use>, name: string, environments: Environments): string {

@@ -75,7 +75,7 @@ export class UnknownNames {
   readonly #meant = new Map<string, string | undefined>()
 
   constructor(candidates: readonly string[], what: string, complaints: Complaints) {
-    this.#candidates = candidates
+    this.#candidates = candidates.filter((name) => /^[a-z][a-z0-9-]*$/.test(name))
     this.#what = what
     this.#complaints = complaints
   }

@@ -31,7 +31,8 @@ export async function loadManifest(text: string, { file, repository }: LoadOptio
   const yaml = readYaml(text, file)
   if (yaml.document === undefined) return { problems: sortProblems(yaml.problems) }
 
-  const { source, value, problems } = walk(yaml.document, file, yaml.lines)
+  const { source, value, problems, cutShort } = walk(yaml.document, file, yaml.lines)
+  if (cutShort) return { problems: sortProblems(problems) }
   const complaints = new Complaints(source)
   for (const found of problems) complaints.add(found)
   const manifest = validate(value, complaints)

@@ -133,13 +133,24 @@ function checkTree(document: CST.Document, source: Text): Problem[] {
 function compose(tokens: readonly CST.Token[], source: Text): ReadResult {
   // Keys that are given twice are found by our own walk: the library's check takes quadratic time and names one place only.
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
-  const [document] = [...composer.compose(tokens, true, 0)]
+  const [document] = withoutStacks(() => [...composer.compose(tokens, true, 0)])
   if (document === undefined) return { problems: [problem('manifest/empty', placeAt(source, 0), 'is empty')] }
   if (document.errors.length === 0) return { document, lines: source.lines, problems: [] }
   const problems = document.errors
     .slice(0, MOST_SYNTAX_PROBLEMS)
     .map((error: YAMLError) => syntaxProblem(source, error.pos[0], error.message))
   return { problems }
+}
+
+/** A text can hold half a million errors, and nobody reads where in the library they were made: nine tenths of the time. */
+function withoutStacks<T>(work: () => T): T {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return work()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
 
 function syntaxProblem(source: Text, offset: number, message: string): Problem {

@@ -16,18 +16,24 @@ const MOST_ROUNDS = 12
 export function validate(value: unknown, complaints: Complaints): Manifest | undefined {
   const draft = structuredClone(value)
   const standIns = new StandIns(value)
+  /** What was cut out is missing in the next round, which is no news. */
+  const cut = new Set<string>()
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const result = manifestSchema.safeParse(draft)
     if (result.success) return standIns.remove(result.data)
     for (const issue of result.error.issues) {
       for (const { code, path, message, onKey } of findings(issue)) {
+        if (cut.has(JSON.stringify(path))) continue
         const [what = '', hint] = message.split('\n')
         const place = path.map((step) => standIns.original(step))
         if (onKey) complaints.keyError(code, place, what, hint)
         else complaints.error(code, place, what, hint)
       }
     }
-    for (const issue of result.error.issues) if (!cutOut(draft, issue, standIns)) return undefined
+    for (const issue of result.error.issues) {
+      cut.add(JSON.stringify(issue.path))
+      if (!cutOut(draft, issue, standIns)) return undefined
+    }
   }
   return undefined
 }
@@ -92,10 +98,17 @@ function cutPath(draft: unknown, path: Path): boolean {
   if (!isPlain(holder)) return holder === undefined || cutPath(draft, path.slice(0, -1))
   const held = Object.hasOwn(holder, key)
   delete holder[key]
-  if (path.length > 1) return held || cutPath(draft, path.slice(0, -1))
-  if (key === 'fleet') holder[key] = 'unnamed'
-  if (key === 'environments' || key === 'services') holder[key] = {}
-  return true
+  const placeholder = placeholderFor(path)
+  if (placeholder !== undefined) holder[key] = placeholder
+  return held || placeholder !== undefined || cutPath(draft, path.slice(0, -1))
+}
+
+/** Without these nothing else could be checked. */
+function placeholderFor(path: Path): unknown {
+  const key = path.at(-1)
+  if (path.length === 1 && key === 'fleet') return 'unnamed'
+  if (path.length === 1 && (key === 'environments' || key === 'services')) return {}
+  return path.length === 3 && path[0] === 'environments' && key === 'branch' ? 'unknown' : undefined
 }
 
 /** Keys with a wrong name: they stay under a name of ours for as long as what they hold is checked. */

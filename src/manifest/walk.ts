@@ -15,6 +15,8 @@ export interface Walked {
   /** Plain objects, lists and scalars; `x-` keys are left out. */
   readonly value: unknown
   readonly problems: readonly Problem[]
+  /** Its aliases made it too large to be read to the end. */
+  readonly cutShort: boolean
 }
 
 interface Part {
@@ -26,7 +28,12 @@ interface Part {
 export function walk(document: Document, file: string, lines: LineCounter): Walked {
   const walker = new Walker({ file, lines })
   const { value, located } = walker.visit(document.contents, [])
-  return { source: { file, lines, root: located }, value, problems: [...walker.problems.values()] }
+  return {
+    source: { file, lines, root: located },
+    value,
+    problems: [...walker.problems.values()],
+    cutShort: walker.parts > MOST_PARTS,
+  }
 }
 
 class Walker {
@@ -35,7 +42,7 @@ class Walker {
   readonly #anchors = new Map<string, Node>()
   /** Nodes that are being visited: an alias to one of them is a cycle. */
   readonly #open = new Set<Node>()
-  #parts = 0
+  parts = 0
 
   constructor(text: Pick<Source, 'file' | 'lines'>) {
     this.#text = text
@@ -47,8 +54,8 @@ class Walker {
     const nothing = { value: null, located: at }
     if (!isNode(node)) return nothing
     if (!isAlias(node) && node.anchor !== undefined) this.#anchors.set(node.anchor, node)
-    if (++this.#parts > MOST_PARTS || path.length > DEEPEST) {
-      this.#complain(offset, [], 'alias-bomb', 'grows beyond all bounds through its aliases', 'Write the values out.')
+    if (++this.parts > MOST_PARTS || path.length > DEEPEST) {
+      this.#complain(0, [], 'too-large', 'grows beyond all bounds through its aliases', 'Write the values out.')
       return nothing
     }
     if (isAlias(node)) return this.#follow(node.source, offset, path)

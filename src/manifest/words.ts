@@ -5,7 +5,7 @@ import { show } from './source.ts'
 
 /**
  * The small words of a manifest: names, paths, durations. A message is what is wrong and, on a second line, the hint;
- * `validate.ts` takes the two apart.
+ * `validate.ts` takes the two apart. The title is the word for the type in `drover docs` and in editors.
  */
 
 export function message(what: string, hint?: string): string {
@@ -15,7 +15,7 @@ export function message(what: string, hint?: string): string {
 /** For the `error` of a zod schema: `should be …, got …`, or that it is missing. */
 export function expecting(expected: string, hint?: string): (issue: { readonly input?: unknown }) => string {
   return ({ input }) => {
-    if (input === undefined) return message(`is missing; it should be ${expected}`, hint)
+    if (input === undefined) return `is missing; it should be ${expected}`
     return message(`should be ${expected}, got ${scrubUrlCredentials(show(input))}`, hint)
   }
 }
@@ -67,10 +67,9 @@ export function listOf<T extends z.ZodType>(entry: T, expected: string) {
 const NAME = /^[a-z][a-z0-9-]{0,39}$/
 
 /** Names stand in unit names, file names and nginx variables. `constructor` would be found on every plain object. */
-export const name = text('a name', NAME, 'A name has 1 to 40 of a-z, 0-9 and -, and starts with a letter.').refine(
-  (word) => word !== 'constructor',
-  { error: message('cannot be a name', 'Choose another word.') },
-)
+export const name = text('a name', NAME, 'A name has 1 to 40 of a-z, 0-9 and -, and starts with a letter.')
+  .refine((word) => word !== 'constructor', { error: message('cannot be a name', 'Choose another word.') })
+  .meta({ title: 'name' })
 
 /** Names of variables that Drover itself sets for every slot. */
 export function isReservedVariable(word: string): boolean {
@@ -83,11 +82,13 @@ const identifier = text(
   'A variable has letters, digits and _, and does not start with a digit.',
 )
 
-export const variableName = identifier.refine((word) => !isReservedVariable(word), {
-  error: message('is set by Drover itself', 'Remove it; a slot finds its own port in PORT and its address in HOST.'),
-})
+export const variableName = identifier
+  .refine((word) => !isReservedVariable(word), {
+    error: message('is set by Drover itself', 'Remove it; a slot finds its own port in PORT and its address in HOST.'),
+  })
+  .meta({ title: 'name of a variable', not: { pattern: '^(PORT|HOST|DROVER_.*)$' } })
 
-export const port = whole('a port', 1, 65535)
+export const port = whole('a port', 1, 65535).meta({ title: 'port' })
 
 /** Relative to the repository; given back without `./`, doubled or trailing slashes. */
 export const repositoryPath = z
@@ -98,24 +99,22 @@ export const repositoryPath = z
       'Write it relative to the repository, without `..`, such as services/backend.',
     ),
   })
-  .transform(
-    (path) =>
-      path
-        .split('/')
-        .filter((part) => part !== '' && part !== '.')
-        .join('/') || '.',
-  )
+  .transform((path) => partsOf(path).join('/') || '.')
+  .meta({ title: 'path in the repository' })
 
 function isRepositoryPath(path: string): boolean {
-  const parts = path.split('/')
+  const parts = partsOf(path)
   // A leading `:` is magic to git, a leading `-` an option to every program.
+  if (path === '' || path.length > 1000 || path.startsWith('/') || /^[:-]/.test(parts[0] ?? '')) return false
   return (
-    path.length > 0 &&
-    path.length <= 1000 &&
-    !/^[/:-]|\p{Cc}/u.test(path) &&
+    !/\p{Cc}/u.test(path) &&
     path.isWellFormed() &&
     !parts.some((part) => part === '..' || part.toLowerCase() === '.git')
   )
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.')
 }
 
 /** Characters of RFC 3986, so that the path means the same to Drover, nginx and the service. */
@@ -123,27 +122,32 @@ export const urlPath = text(
   'a path on the service',
   /^\/(?!\/)[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]{0,500}$/,
   'Start with one /, such as /health/ready.',
-)
+).meta({ title: 'path on the service' })
 
 /** It stands in configuration files of nginx, PM2 and systemd, hence the few characters. */
 export const hostFolder = text(
   'a folder on the hosts',
-  /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._@+-]+)+$/,
+  /^(?=.{1,200}$)(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._@+-]+)+$/,
   'Give an absolute path, such as /opt/pakashop, of letters, digits and . _ @ + -.',
-)
+).meta({ title: 'absolute path' })
 
-export const hostName = text('a host', /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'Write local for this machine.')
+export const hostName = text('a host', /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'Write local for this machine.').meta({
+  title: 'host',
+})
 
 export const commandLine = text(
   'a command',
   /^(?=.*\S)\P{Cc}{1,4000}\n?$/u,
   'Write one line; several commands belong in a script.',
-).transform((line) => line.trim())
+)
+  .transform((line) => line.trim())
+  .meta({ title: 'command' })
 
 /** The rules of `git check-ref-format --branch`. */
 export const branch = z
-  .string({ error: expecting('the name of a branch', 'Put it in quotes when it looks like a number.') })
+  .string({ error: expecting('the name of a git branch', 'Put it in quotes.') })
   .refine(isBranch, { error: expecting('the name of a git branch') })
+  .meta({ title: 'branch' })
 
 function isBranch(ref: string): boolean {
   if (ref === '' || ref === '@' || ref.length > 250 || /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|^[-/]|[/.]$/u.test(ref))
@@ -165,11 +169,12 @@ export function duration(options: { readonly least: '0s' | '1ms' }) {
   const error = expecting('a duration', 'Write a whole number with its unit: 500ms, 10s, 5m, 1h or 2d.')
   return z
     .string({ error })
-    .regex(/^\d{1,10}(?:ms|s|m|h|d)$/, { error })
+    .regex(/^\d{1,10}(?:ms|s|m|h|d)$/, { error, abort: true })
     .refine((word) => milliseconds(word) >= least && milliseconds(word) <= LONGEST_MS, {
       error: expecting(`a duration from ${options.least} to 24d`),
     })
     .transform(milliseconds)
+    .meta({ title: 'duration' })
 }
 
 function milliseconds(word: string): number {
@@ -180,16 +185,18 @@ function milliseconds(word: string): number {
 const shareError = expecting('a share from 0% to 100%', 'Write 1% or 0.01.')
 
 /** `1%` or `0.01`, given back as 0.01. */
-export const share = z.union(
-  [
-    z
-      .string()
-      .regex(/^(?:100|\d{1,2}(?:\.\d{1,6})?)%$/, { error: shareError })
-      .transform((percent) => Number(percent.slice(0, -1)) / 100),
-    z.number().min(0, { error: shareError }).max(1, { error: shareError }),
-  ],
-  { error: shareError },
-)
+export const share = z
+  .union(
+    [
+      z
+        .string()
+        .regex(/^(?:100|\d{1,2}(?:\.\d{1,6})?)%$/, { error: shareError })
+        .transform((percent) => Number(percent.slice(0, -1)) / 100),
+      z.number().min(0, { error: shareError }).max(1, { error: shareError }),
+    ],
+    { error: shareError },
+  )
+  .meta({ title: 'share' })
 
 const noValue = message('has no value', 'Write "" for an empty one.')
 const valueError = expecting('text, a number, true, false or {secret: NAME}')
@@ -208,3 +215,4 @@ export const value = z
     { error: ({ input }) => (input === null ? noValue : valueError({ input })) },
   )
   .transform((given) => (typeof given === 'object' ? given : String(given)))
+  .meta({ title: 'value' })

@@ -1,0 +1,3 @@
+module pakashop/service
+
+go 1.19

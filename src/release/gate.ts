@@ -1,4 +1,4 @@
-import { freeSpace } from '../hosts/disk.ts'
+import { diskSpace } from '../hosts/disk.ts'
 import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { Service } from '../manifest/fleet.ts'
@@ -45,15 +45,15 @@ function portsOf(definition: Service): number[] {
 }
 
 async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {
-  const free = await freeSpace(site.host, site.root)
+  const free = await diskSpace(site.host, site.root)
   const needed = Object.values(set).reduce((sum, member) => sum + member.artifact.bytes, 0)
   const problems: Problem[] = []
-  if (free.bytes < needed + RESERVE_BYTES) {
-    const what = `has ${megabytes(free.bytes)} free, the release needs up to ${megabytes(needed)} and ${megabytes(RESERVE_BYTES)} in reserve`
+  if (free.freeBytes < needed + RESERVE_BYTES) {
+    const what = `has ${megabytes(free.freeBytes)} free, the release needs up to ${megabytes(needed)} and ${megabytes(RESERVE_BYTES)} in reserve`
     problems.push(problem('release/disk', `host ${site.host.name} ${site.root}`, what, 'Free space there, or set `keep` lower so that fewer old releases stay.'))
   }
-  if (free.inodes < RESERVE_INODES) {
-    problems.push(problem('release/inodes', `host ${site.host.name} ${site.root}`, `has ${free.inodes} inodes free, ${RESERVE_INODES} are needed`, 'Remove small files there.'))
+  if (free.freeInodes !== undefined && free.freeInodes < RESERVE_INODES) {
+    problems.push(problem('release/inodes', `host ${site.host.name} ${site.root}`, `has ${free.freeInodes} inodes free, ${RESERVE_INODES} are needed`, 'Remove small files there.'))
   }
   return problems
 }

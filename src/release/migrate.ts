@@ -46,6 +46,6 @@ export async function migrate(scope: Scope, service: string): Promise<void> {
     signal: scope.signal,
     onLine: (line) => void emit(scope, { kind: 'output', service, line }).catch(() => undefined),
   })
-  const detail = result.applied.length === 0 ? 'nothing to migrate' : `applied ${result.applied.join(', ')}`
+  const detail = result.outcome === 'nothing-to-do' ? 'nothing to migrate' : `applied ${result.migrations?.join(', ') ?? 'by its own command'}`
   await emit(scope, { kind: 'service', service, host: site.host.name, state: 'migrated', detail, ms: Date.now() - started })
 }

@@ -19,9 +19,14 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.config]))
   const artifacts =
     found.members === undefined
-      ? await findBuilt(context, environment, blueprint, found.commit!.id)
+      ? await findBuilt(context, await context.repository(environment.fleet, repositoryUrl(order)), blueprint, found.commit!.id)
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.artifact]))
   const { hosts } = await observe(sites(context, environment.fleet, blueprint.environment))
   const wanted = wantedServices({ blueprint, goal: order.goal, artifacts, configs, reasons: found.reasons, live: live?.set })
   return makePlan({ ...environment, goal: order.goal, wanted, hosts })
+}
+
+function repositoryUrl(order: Order): string {
+  if (order.goal !== 'deploy') throw new Error('only a deploy is built')
+  return order.repository
 }

@@ -10,7 +10,7 @@ import { keep } from './keep.ts'
 import { migrate } from './migrate.ts'
 import { planRelease } from './planning.ts'
 import { unforeseen } from './record-store.ts'
-import type { ReleaseRef, ReleaseSet } from './records.ts'
+import type { ReleaseRef } from './records.ts'
 import { laneOf, workflowId } from './scope.ts'
 import type { Scope } from './scope.ts'
 import { source } from './source.ts'
@@ -41,7 +41,7 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
     const builds = sourced.build.map((service) => ({ key: `build:${service}`, needs: [], input: { ...node, service, commit: sourced.commit! } }))
     const built = allDone(await run.graph<BuildNode, Built>(ofService, builds, { limit: context.buildConcurrency, cancelOnFailure: true }))
     // What is wanted against what the hosts report.
-    const plan = await step('plan', (scope) => planRelease(scope, { ...sourced.planning, artifacts: artifactsOf(built, sourced.planning.members) }))
+    const plan = await step('plan', (scope) => planRelease(scope, { ...sourced.planning, artifacts: { ...sourced.artifacts, ...artifactsOf(built) } }))
     if (plan.nothing) {
       await step('unchanged', () => context.records.end(ref, { outcome: 'unchanged', problems: [] }))
       return 'unchanged'
@@ -117,10 +117,8 @@ function problemsOf(error: WorkflowError): readonly Problem[] {
   return error.problems ?? [unforeseen(new Error(error.message))]
 }
 
-/** Every service's artifact, freshly built or, for a rollback, as the records have it. */
-function artifactsOf(built: readonly Built[], members: ReleaseSet | undefined): Record<string, Artifact> {
-  const known = Object.entries(members ?? {}).map(([service, member]) => [service, member.artifact] as const)
-  return Object.fromEntries([...known, ...built.map(({ artifact }) => [artifact.service, artifact] as const)])
+function artifactsOf(built: readonly Built[]): Record<string, Artifact> {
+  return Object.fromEntries(built.map(({ artifact }) => [artifact.service, artifact]))
 }
 
 /** Even the undo failed as a whole: said plainly, with everything that is known. */

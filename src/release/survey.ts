@@ -53,7 +53,7 @@ async function manifestAt(repository: Repository, commit: string): Promise<Fleet
     throw refusal('release/no-manifest', { file: MANIFEST }, `commit ${commit.slice(0, 8)} has no ${MANIFEST}`, 'Commit one; `drover init` writes a draft.')
   }
   const { fleet, problems } = await loadManifest(text, { file: MANIFEST, repository: repository.at(commit) })
-  if (fleet === undefined) throw new Refusal(problems, 'refused')
+  if (fleet === undefined) throw new Refusal(problems)
   return fleet
 }
 

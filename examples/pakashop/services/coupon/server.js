@@ -12,10 +12,9 @@ async function find({ params }) {
 }
 
 async function redeem({ params }) {
-  const coupon = await database.one(
-    'UPDATE coupons SET redemptions = redemptions + 1 WHERE code = $1 RETURNING *',
-    [params.code],
-  )
+  const coupon = await database.one('UPDATE coupons SET redemptions = redemptions + 1 WHERE code = $1 RETURNING *', [
+    params.code,
+  ])
   return coupon ? answer(201, coupon) : answer(404, { error: `no coupon ${params.code}` })
 }
 

@@ -17,7 +17,9 @@ async function sales({ flags }) {
 }
 
 async function summary() {
-  return database.one('SELECT (SELECT count(*)::int FROM orders) AS orders, (SELECT count(*)::int FROM products) AS products')
+  return database.one(
+    'SELECT (SELECT count(*)::int FROM orders) AS orders, (SELECT count(*)::int FROM products) AS products',
+  )
 }
 
 runService(import.meta.dirname, {

@@ -11,7 +11,11 @@ const store = redis(Redis)
 async function post({ json }) {
   const { to, text } = await json()
   if (!to || !text) throw answer(400, { error: 'to and text are needed' })
-  await store.client.multi().lpush(OUTBOX, JSON.stringify({ to, text })).ltrim(OUTBOX, 0, KEPT - 1).exec()
+  await store.client
+    .multi()
+    .lpush(OUTBOX, JSON.stringify({ to, text }))
+    .ltrim(OUTBOX, 0, KEPT - 1)
+    .exec()
   return answer(202, { to })
 }
 

@@ -15,7 +15,11 @@ export function adapterFactory(pool) {
   factory.connect = async () => {
     const adapter = await open()
     // The adapter's own splits at every semicolon, which breaks function bodies and leaves half a migration behind.
-    adapter.executeScript = (script) => runScript(script).then(() => {}, (error) => adapter.onError(error))
+    adapter.executeScript = (script) =>
+      runScript(script).then(
+        () => {},
+        (error) => adapter.onError(error),
+      )
     return adapter
   }
   return factory

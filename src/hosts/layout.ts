@@ -4,10 +4,11 @@ import type { SlotName } from '../manifest/fleet.ts'
 /**
  * Where things lie on a host, for one environment of one fleet. Pure: paths only.
  *
- *     <root>/fence, fence.lock             the highest fence number seen, and the lock that guards it
+ *     <root>/fence, fence.lock, fence.gate the highest fence number seen, and the locks that guard it
+ *     <root>/work/                         half-made things of commands under way, 0700
  *     <root>/artifacts/<service>/<id>/     immutable build output, named by content
  *     <root>/env/<service>/<config>.env    0600, immutable, named by content
- *     <root>/slots/<service>/<a|b>/        slot.json (what runs here), run (launcher), pid, starts, log files
+ *     <root>/slots/<service>/<a|b>/        what the runtime lays: what runs here, how it is started, its log
  *     <root>/router/                       the router's own folder
  *     <root>/releases/<number>.json        what Drover released here, newest kept ones
  */

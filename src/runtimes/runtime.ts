@@ -20,7 +20,7 @@ export interface SlotSpec extends SlotRef {
   readonly environmentFile: string
   /** Variables of this very slot (PORT, DROVER_SLOT, DROVER_SET, …), set after the file's and winning over them. */
   readonly variables: Readonly<Record<string, string | Secret>>
-  /** The slot's own port, which the driver also sets as PORT; absent for a worker. */
+  /** The slot's own port; absent for a worker. */
   readonly port?: number
   readonly drainMs: number
   /** The release that put it here. */

@@ -9,6 +9,7 @@ import type { SlotRef, SlotSpec } from '../runtime.ts'
  *
  *     slot.json    the spec that was laid last, and its key
  *     run          the launcher, what PM2 starts
+ *     env          0600: variables of this very slot
  *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
  *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
  *     registered   present: PM2 may know the slot
@@ -18,6 +19,7 @@ export interface SlotFiles {
   readonly folder: string
   readonly spec: string
   readonly run: string
+  readonly variables: string
   readonly starts: string
   readonly stop: string
   readonly registered: string
@@ -31,6 +33,7 @@ export function slotFiles(root: string, { service, slot }: SlotRef): SlotFiles {
     folder,
     spec: join(folder, 'slot.json'),
     run: join(folder, 'run'),
+    variables: join(folder, 'env'),
     starts: join(folder, 'starts'),
     stop: join(folder, 'stop'),
     registered: join(folder, 'registered'),
@@ -61,7 +64,10 @@ export function renderSpec(spec: SlotSpec): string {
   return `${JSON.stringify(laid)}\n`
 }
 
-/** Equal for specs that are the same program run in the same way. The release that put it there does not count. */
+/**
+ * Equal for specs that are the same program run in the same way. The release that put it there does not count, nor
+ * do the slot's own variables: what of them matters to the program follows from the rest.
+ */
 export function specKey(spec: SlotSpec): string {
   const parts = [spec.artifact, spec.config, spec.start, spec.cwd, spec.environmentFile, spec.port, spec.restart]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
@@ -72,7 +78,7 @@ export const HALT = 77
 
 /**
  * The launcher. It sheds the environment that PM2 adds and keeps its own out of PM2, marks the processes of the slot
- * with DROVER_SLOT (children inherit it, so that every one of them is found again, whoever its parent is), counts the
+ * with DROVER_SLOT_FOLDER (children inherit it, so that every one of them is found again, whoever its parent is), counts the
  * starts, and becomes the service. The service writes to its log by itself: it outlives a PM2 that dies.
  */
 export function renderLauncher(root: string, spec: SlotSpec): string {
@@ -80,9 +86,9 @@ export function renderLauncher(root: string, spec: SlotSpec): string {
   return `#!/bin/sh
 # Written by Drover for release ${spec.release}.
 slot=${quote(files.folder)}
-if [ "\${DROVER_SLOT-}" != "$slot" ]; then
+if [ "\${DROVER_SLOT_FOLDER-}" != "$slot" ]; then
   case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
-  exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT="$slot" /bin/sh "$slot/run"
+  exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT_FOLDER="$slot" /bin/sh "$slot/run"
 fi
 exec </dev/null >>"$slot/log" 2>&1
 [ ! -e "$slot/stop" ] || exit ${HALT}
@@ -95,7 +101,8 @@ printf '%s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boo
 cd ${quote(spec.cwd)} || exit 1
 set -a
 . ${quote(spec.environmentFile)}
-${spec.port === undefined ? '' : `PORT=${spec.port}\n`}DROVER_SLOT=${quote(files.folder)}
+. ${quote(files.variables)}
+DROVER_SLOT_FOLDER=${quote(files.folder)}
 set +a
 exec /bin/sh -c ${quote(startLine(spec.start))}
 `

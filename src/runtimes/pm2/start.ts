@@ -4,6 +4,7 @@ import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
+import { renderEnvironmentFile } from '../environment-file.ts'
 import type { SlotSpec } from '../runtime.ts'
 import { pm2Call } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
@@ -72,6 +73,12 @@ function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
   return [
     { kind: 'folder', path: files.folder },
     { kind: 'write', path: files.run, content: renderLauncher(root, spec) },
+    {
+      kind: 'write',
+      path: files.variables,
+      content: renderEnvironmentFile(Object.entries(spec.variables)),
+      mode: 0o600,
+    },
     { kind: 'write', path: files.spec, content: renderSpec(spec) },
     { kind: 'write', path: files.registered, content: '' },
     { kind: 'remove', path: files.starts },

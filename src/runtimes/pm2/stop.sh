@@ -3,7 +3,7 @@
 #
 #   sh stop.sh <slot folder> <drain, ms> ...
 #
-# The processes of a slot are those whose environment says so (DROVER_SLOT), and, for children that were given another
+# The processes of a slot are those whose environment says so (DROVER_SLOT_FOLDER), and, for children that were given another
 # environment, those in their sessions and below them. No list of PM2 is needed: it may have died.
 read -r boot </proc/sys/kernel/random/boot_id
 
@@ -24,7 +24,7 @@ members() {
       shift 2
     done
     # The third line of a `want` is the slot: the rest of the line, blanks included.
-    grep -zaH '^DROVER_SLOT=' /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n'
+    grep -zaH '^DROVER_SLOT_FOLDER=' /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n'
     cat /proc/[0-9]*/stat 2>/dev/null
   } | awk -v self="$$" '
     /^want / {
@@ -34,7 +34,7 @@ members() {
       if ($2 > 0) { main_slot[$2] = slot; main_ticks[$2] = $3 }
       next
     }
-    /^\/proc\/[0-9]+\/environ:DROVER_SLOT=/ {
+    /^\/proc\/[0-9]+\/environ:DROVER_SLOT_FOLDER=/ {
       split($0, parts, "/")
       slot = $0
       sub(/^[^=]*=/, "", slot)

@@ -9,7 +9,7 @@
 #   the JSON of slot.json
 # For each of the ports that something listens on, three lines:
 #   port <port> <pid or 0> <program>
-#   the DROVER_SLOT of that process, or an empty line
+#   the DROVER_SLOT_FOLDER of that process, or an empty line
 #   its working folder, or an empty line
 root=$1 largest=$2 ports=$3
 shift 3
@@ -58,7 +58,7 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$ports" '
   pid=${pid%%/*}
   if [ -n "$pid" ]; then
     { read -r program <"/proc/$pid/comm"; } 2>/dev/null
-    marker=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^DROVER_SLOT=//p' | head -n 1)
+    marker=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^DROVER_SLOT_FOLDER=//p' | head -n 1)
     folder=$(readlink "/proc/$pid/cwd")
   fi
   printf 'port %s %s %s\n%s\n%s\n' "$port" "${pid:-0}" "$program" "$marker" "$folder"

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { after, before, describe, test } from 'node:test'
-import { Refusal } from '../problem/problem.ts'
 import { Secret } from '../secrets/secret.ts'
 import type { Router } from './router.ts'
-import { ask, echoOf, freePort, startTrial, trialSlot, whoAnswers } from './trial.ts'
+import { ask, echoOf, freePort, pause, refusalOf, startTrial, startUpload, trialSlot, whoAnswers } from './trial.ts'
 import type { Trial, TrialService } from './trial.ts'
 
 const TOKEN = 'Smoke0123456789abcdef'
+const OTHER_TOKEN = 'Other0123456789abcdef'
 
 /** What every router promises, tried with real requests on this machine. */
 export function routerConformance(name: string, create: () => Router): void {
@@ -138,6 +138,34 @@ export function routerConformance(name: string, create: () => Router): void {
       assert.equal(await asked(TOKEN), 'shop.a')
     })
 
+    test('a token that is laid again reaches the newer set', async () => {
+      await live({ shop: a })
+      await trial.router.lay(
+        trial.host,
+        trial.fence,
+        trial.set(nameOfSet(), { shop: { slot: 'a' }, 'search-api': { slot: 'a' } }),
+        new Secret(TOKEN),
+      )
+      await trial.router.lay(
+        trial.host,
+        trial.fence,
+        trial.set(nameOfSet(), { shop: { slot: 'a' } }),
+        new Secret(OTHER_TOKEN),
+      )
+
+      await trial.router.lay(
+        trial.host,
+        trial.fence,
+        trial.set(nameOfSet(), { shop: { slot: 'b', shielded: true } }),
+        new Secret(TOKEN),
+      )
+
+      const headers = { 'x-drover-set': TOKEN }
+      assert.equal(await whoAnswers(shop.route.port, { headers }), 'shop.b')
+      assert.equal(await whoAnswers(search.route.port, { headers }), 503)
+      assert.equal(await whoAnswers(shop.route.port, { headers: { 'x-drover-set': OTHER_TOKEN } }), 'shop.a')
+    })
+
     test('a shield answers for a slot that fails, as far as it is safe to ask twice', async () => {
       await live({ shop: { slot: 'b', shielded: true } })
       const from = Date.now()
@@ -232,6 +260,22 @@ export function routerConformance(name: string, create: () => Router): void {
         echoes.map(({ slot, method, url, body }) => [slot, method, url, body.length]),
         [0, 1, 2, 3, 4].map((i) => ['shop.b', 'POST', `/${i}?x=1`, body.length]),
       )
+    })
+
+    test('who is still sending a body when the room closes is answered by the live set', async () => {
+      await live({ shop: { slot: 'a', hold: true } })
+      const room = await trial.router.waitingRoom(trial.host, trial.root)
+      const upload = startUpload(shop.route.port)
+      await upload.send('first ')
+      await pause(20)
+
+      await live({ shop: b })
+      room.open('shop', shop.b.port)
+      await room.close()
+
+      const reply = await upload.finish('last')
+      assert.equal(reply.status, 200)
+      assert.deepEqual([echoOf(reply).slot, echoOf(reply).body], ['shop.b', 'first last'])
     })
 
     test('closing the room refuses who waits; without a room hold answers 503', async () => {
@@ -350,21 +394,5 @@ export function routerConformance(name: string, create: () => Router): void {
       assert.deepEqual(gone, { running: false })
       assert.equal(await whoAnswers(shop.route.port), 503)
     })
-  })
-}
-
-async function refusalOf(work: Promise<unknown>): Promise<Refusal> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof Refusal) return error
-    throw error
-  }
-  return assert.fail('should have been refused')
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
   })
 }

@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, createServer, request as httpRequest } from 'node:http'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { join } from 'node:path'
 import type { Host } from '../hosts/host.ts'
 import { localHost } from '../hosts/local/local-host.ts'
 import type { SlotName } from '../manifest/fleet.ts'
+import { Refusal } from '../problem/problem.ts'
 import type { Route, Router, RouteChoice, RouteSet } from './router.ts'
 
 /** What a slot of a trial does with a request: answers with a status, or breaks the connection off. */
@@ -84,6 +86,22 @@ export async function ask(port: number, asking: Asking = {}): Promise<Reply> {
   const { method = 'GET', path = '/', headers = {}, body, agent } = asking
   const asked = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: agent ?? false })
   asked.end(body)
+  return replyTo(asked)
+}
+
+/** A POST whose body is sent in parts. */
+export function startUpload(port: number): { send(part: string): Promise<void>; finish(part: string): Promise<Reply> } {
+  const asked = httpRequest({ host: '127.0.0.1', port, method: 'POST', agent: false })
+  return {
+    send: (part) => new Promise((resolve) => void asked.write(part, () => resolve())),
+    finish(part) {
+      asked.end(part)
+      return replyTo(asked)
+    },
+  }
+}
+
+async function replyTo(asked: ClientRequest): Promise<Reply> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the documented argument of this event
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   const connection = response.socket.localPort ?? 0
@@ -181,4 +199,21 @@ export async function freePort(): Promise<number> {
 function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === 'string') throw new TypeError('not an address of TCP')
   return address.port
+}
+
+/** What the work was refused with; fails when it was not. */
+export async function refusalOf(work: Promise<unknown>): Promise<Refusal> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+  return assert.fail('should have been refused')
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
 }

@@ -11,7 +11,7 @@ export interface WaitingLimits {
 export interface WaitingQueue extends Omit<WaitingRoom, 'close'> {
   /** The port to go to; undefined for: not today (room full, waited too long, room closed, or the client left). */
   wait(service: string, left: AbortSignal): Promise<number | undefined>
-  /** Refuses everyone who waits and everyone who comes. */
+  /** Refuses everyone who waits, and everyone who comes for a service that has not been opened. */
   close(): void
 }
 
@@ -24,7 +24,7 @@ export function waitingQueue({ maxWaiting = 1000, maxWaitMs = 30_000 }: WaitingL
   return {
     wait(service, left) {
       const port = openPorts.get(service)
-      if (port !== undefined && !closed) return Promise.resolve(port)
+      if (port !== undefined) return Promise.resolve(port)
       if (closed || left.aborted || count >= maxWaiting) return Promise.resolve(undefined)
       return new Promise((resolve) => {
         const queue = waiting.get(service) ?? new Set()

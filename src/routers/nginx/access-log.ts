@@ -15,14 +15,14 @@ export const LOG_FORMAT =
 export const LOGGED_PATH_LENGTH = 120
 
 /** The log is started anew beyond this size, and one older file is kept. */
-const ROTATE_AT_BYTES = 64 * 1024 * 1024
+export const ROTATE_AT_BYTES = 64 * 1024 * 1024
 
 /**
  * nginx writes to the renamed file until it has reopened its logs: nothing is lost, and reading takes both files. The
- * argument is the prefix.
+ * arguments are the prefix and the size in bytes beyond which this is done.
  */
 export const ROTATE = `${LIST_PROCESSES}
-[ "$(stat -c %s -- "$1/access.log" 2>/dev/null || echo 0)" -gt ${ROTATE_AT_BYTES} ] || exit 0
+[ "$(stat -c %s -- "$1/access.log" 2>/dev/null || echo 0)" -gt "$2" ] || exit 0
 mv -f -- "$1/access.log" "$1/access.log.1"
 for master in $(list_processes "$1" | grep ' master ' | cut -d ' ' -f 2); do kill -s USR1 "$master"; done`
 
@@ -56,7 +56,7 @@ NF != 9 || $4 != "live" || $5 == "499" || $5 == "000" { next }
   requests[service]++
   count = split($7, asked, /, | : /)
   if ($5 >= 500) failed[service]++
-  else if (asked[count] != asked[1]) rescued[service]++
+  else if (asked[1] ~ /^[0-9]/ && asked[count] != asked[1]) rescued[service]++
   i = step($2 * 1000)
   if (i > top) top = i
   latency[service, i]++

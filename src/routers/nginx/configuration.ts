@@ -36,6 +36,29 @@ export function renderShape(routes: readonly Route[], machine: Machine): Shape {
 }
 
 /**
+ * A request body is read whole before it is passed on, so that a request can be repeated. An answer is not held back.
+ * Only an upstream of two slots has a next one; what is not safe to repeat is not repeated once it was sent.
+ */
+const PROXYING = `
+        proxy_http_version 1.1;
+        proxy_redirect off;
+        proxy_buffering off;
+        proxy_buffer_size 32k;
+        proxy_buffers 8 32k;
+        proxy_connect_timeout 5s;
+        proxy_read_timeout 1h;
+        proxy_send_timeout 1h;
+        proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
+        proxy_set_header Host $drover_host;
+        proxy_set_header Connection $drover_connection;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $drover_proto;
+        proxy_set_header X-Forwarded-Host $drover_forwarded_host;
+        proxy_set_header X-Drover-Service $drover_held;
+`
+
+/**
  * All paths but one are relative: those of directives to the prefix, those of file tests and sockets to the working
  * directory of the workers. So no character of the prefix can be taken for a variable, and no socket's path is too long.
  */
@@ -57,10 +80,14 @@ events {
     worker_connections ${Math.min(MOST_CONNECTIONS, files - SPARE_FILES)};
 }
 
-http {
+${sorted.length === 0 ? '' : renderHttp(sorted)}`
+}
+
+function renderHttp(routes: readonly Route[]): string {
+  return `http {
 ${renderLog()}
-${renderMaps(sorted)}
-${sorted.map(renderUpstreams).join('')}${sorted.length === 0 ? '' : renderServer(sorted)}}
+${renderMaps(routes)}
+${routes.map(renderUpstreams).join('')}${renderServer(routes)}}
 `
 }
 
@@ -90,6 +117,12 @@ ${ports.join('')}    }
     map $drover_set $drover_via {
         default pending;
         live/ live;
+    }
+    # For the waiting room alone.
+    map $drover_to $drover_held {
+        volatile;
+        default "";
+        "~[.]hold$" $drover_service;
     }
     map $uri $drover_path {
         default $uri;
@@ -145,25 +178,25 @@ ${listens.join('')}
         recursive_error_pages on;
         error_page 418 = @unreleased;
         error_page 419 = @hold;
-
+${PROXYING}
         set $drover_to $drover_service.none;
-        set $drover_set live/;
-        if (-e pending/$drover_token) { set $drover_set pending/$drover_token.; }
-${renderChoice()}        # The tests above may have stood on both sides of a switch and have seen neither set's file.
-${renderChoice()}        return 418;
+${renderChoice('        ')}        return 418;
 
         location / {
             proxy_pass http://$drover_to;
-${renderProxying()}            proxy_set_header X-Drover-Service "";
-            proxy_connect_timeout 5s;
-            # Only an upstream of two slots has a next one. What is not safe to repeat is not repeated once it was sent.
-            proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
         }
 
         location @hold {
             proxy_pass http://unix:hold.sock:;
-${renderProxying()}            proxy_set_header X-Drover-Service $drover_service;
-            error_page 502 504 = @full;
+            error_page 502 504 = @late;
+        }
+
+        # Who came while there was a waiting room and has sent the body only now. What the room got is not repeated.
+        location @late {
+            proxy_pass http://$drover_to;
+            error_page 418 419 = @full;
+            if ($upstream_bytes_sent != 0) { return 418; }
+${renderChoice('            ')}            return 418;
         }
 
         location @full {
@@ -179,30 +212,17 @@ ${renderProxying()}            proxy_set_header X-Drover-Service $drover_service
 `
 }
 
-/** The first file that is there decides. */
-function renderChoice(): string {
-  return CHOICES.map((choice) => {
+/**
+ * The first file that is there decides. The tests are made twice: those of the first round may have stood on both sides
+ * of a switch and have found neither set's file.
+ */
+function renderChoice(indent: string): string {
+  const tests = CHOICES.map((choice) => {
     const end = choice === 'hold' ? 'return 419;' : 'break;'
-    return `        if (-e $drover_set$drover_service.${choice}) { set $drover_to $drover_service.${choice}; ${end} }\n`
-  }).join('')
-}
-
-/** Request bodies are read whole before they are passed on, so that a request can be repeated; answers are not held back. */
-function renderProxying(): string {
-  return `            proxy_http_version 1.1;
-            proxy_buffering off;
-            proxy_buffer_size 32k;
-            proxy_buffers 8 32k;
-            proxy_read_timeout 1h;
-            proxy_send_timeout 1h;
-            proxy_redirect off;
-            proxy_set_header Host $drover_host;
-            proxy_set_header Connection $drover_connection;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $drover_proto;
-            proxy_set_header X-Forwarded-Host $drover_forwarded_host;
-`
+    return `${indent}if (-e $drover_set$drover_service.${choice}) { set $drover_to $drover_service.${choice}; ${end} }\n`
+  })
+  const set = `${indent}set $drover_set live/;\n${indent}if (-e pending/$drover_token) { set $drover_set pending/$drover_token.; }\n`
+  return [set, ...tests, `${indent}# Once more: a switch may have come between the tests.\n`, set, ...tests].join('')
 }
 
 /** A word of nginx.conf, for directives that know no variables. */

@@ -5,6 +5,7 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { refusal } from '../../problem/problem.ts'
 import { errorCode } from '../../hosts/error-code.ts'
 import { askSlot, passOn, refuseRequest } from '../forward.ts'
@@ -12,12 +13,15 @@ import type { WaitingRoom } from '../router.ts'
 import { waitingQueue } from '../waiting-queue.ts'
 import type { WaitingLimits, WaitingQueue } from '../waiting-queue.ts'
 
+const DOOR_MS = 50
+
 /**
  * The waiting room behind a Unix socket of this machine. nginx passes it the requests of services on hold, each with
  * its service's name in `x-drover-service`; the room forwards them to the port that is opened for the service. A body
  * stays in the sockets' buffers until then, so that waiting costs next to no memory.
  *
- * `close` returns once nobody waits and nobody can come; requests that were let through run on to their end.
+ * `close` returns once nobody waits and nobody can come; requests that were let through run on to their end. Those that
+ * nginx had sent here in mind, but whose bodies it was still reading, find no room and go where the live set says.
  */
 export async function openWaitingRoom(socket: string, limits: WaitingLimits = {}): Promise<WaitingRoom> {
   const queue = waitingQueue(limits)
@@ -31,8 +35,10 @@ export async function openWaitingRoom(socket: string, limits: WaitingLimits = {}
     waiting: () => queue.waiting(),
     async close() {
       queue.close()
-      server.close()
       await release()
+      // Nobody finds the way here any more; who stands at the door already is let in.
+      await sleep(DOOR_MS)
+      server.close()
     },
   }
 }

@@ -1,34 +1,44 @@
 import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
+import type { Fence } from '../../hosts/operation.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { Router, RouterReport } from '../router.ts'
 import type { WaitingLimits } from '../waiting-queue.ts'
-import { readTraffic } from './access-log.ts'
+import { readTraffic, ROTATE_AT_BYTES } from './access-log.ts'
 import { openWaitingRoom } from './hold-socket.ts'
 import { prefixOf } from './prefix.ts'
 import { END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
 import { laySet, pruneSets, readSet, switchTo } from './sets.ts'
 import { shapeNginx } from './shape.ts'
+import type { Instance } from './shape.ts'
 
 export interface NginxOptions {
-  /** Name or path of the program on the hosts. Default `nginx`; 1.15.3 or newer. */
+  /** Name or path of the program on the hosts. Default `nginx`; 1.15.8 or newer. */
   readonly program?: string
   readonly waiting?: WaitingLimits
+  /** `prune` starts the access log anew beyond this size and keeps one older file. Default 64 MiB. */
+  readonly rotateAtBytes?: number
 }
 
 /**
  * Traffic through an nginx that Drover runs in a folder of its own, as the user that it is on the host; no root, and
  * nothing of the system's nginx is touched.
  *
+ * A request's body is read whole before the slot sees it, so that a request can be repeated or wait; what does not fit
+ * into memory lies in the prefix meanwhile. So uploads need room on that disk, and a slot cannot answer while a client
+ * still sends.
+ *
  * The waiting room is a socket on this machine, so it serves a host that is this machine.
  */
-export function nginxRouter({ program = 'nginx', waiting = {} }: NginxOptions = {}): Router {
+export function nginxRouter(options: NginxOptions = {}): Router {
+  const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES } = options
+  const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes })
   return {
     name: 'nginx',
-    shape: (host, fence, routes) => shapeNginx({ host, fence, program }, routes),
-    lay: (host, fence, set, token) => laySet({ host, fence, program }, set, token),
-    switch: (host, fence, set) => switchTo({ host, fence, program }, set),
-    prune: (host, fence, keep) => pruneSets({ host, fence, program }, keep),
+    shape: (host, fence, routes) => shapeNginx(at(host, fence), routes),
+    lay: (host, fence, set, token) => laySet(at(host, fence), set, token),
+    switch: (host, fence, set) => switchTo(at(host, fence), set),
+    prune: (host, fence, keep) => pruneSets(at(host, fence), keep),
     waitingRoom: (_host, root) => openWaitingRoom(prefixOf(root).holdSocket, waiting),
     observe,
     traffic: (host, root, from, to) => readTraffic(host, root, { from, to }),

@@ -11,7 +11,7 @@ import type { RouteChoice, RouteSet } from '../router.ts'
  *     sets/<name>/<service>.<choice>         an empty file per service, whose name is the choice: see {@link markerOf}
  *     sets/<name>/set.json                   the same as a RouteSet, to be read back
  *     live -> sets/<name>                    the set that is live; replacing this link is the switch
- *     pending/<token>, <token>.<marker>      sets that are reached by header
+ *     pending -> pending.<n>                 the sets that are reached by header: files <token> and <token>.<marker>
  *     hold.sock                              Drover's waiting room, while there is one
  *     access.log, access.log.1               one line per request, see access-log.ts
  */

@@ -31,9 +31,12 @@ export async function switchTo({ host, fence }: Instance, name: string): Promise
 }
 
 /** Forgets what nobody needs any more. See `Router.prune`. */
-export async function pruneSets({ host, fence }: Instance, keep: readonly string[]): Promise<void> {
+export async function pruneSets({ host, fence, rotateAtBytes }: Instance, keep: readonly string[]): Promise<void> {
   const { folder } = prefixOf(fence.root)
-  const operations = [script(PRUNE, [folder, ...keep.map(checkedSetName)]), script(ROTATE, [folder])]
+  const operations = [
+    script(PRUNE, [folder, ...keep.map(checkedSetName)]),
+    script(ROTATE, [folder, String(rotateAtBytes)]),
+  ]
   await act(host, fence, operations, { label: 'prune the sets of the router' })
 }
 
@@ -43,17 +46,30 @@ export async function pruneSets({ host, fence }: Instance, keep: readonly string
  */
 const FINISH = `cd -- "$1/sets" || exit
 if [ -d "$2" ]; then
-  cmp -s -- "$2/set.json" ".$2/set.json" || { echo "another set named $2 is on the host" >&2; exit 1; }
+  cmp -s -- "$2/markers" ".$2/markers" || { echo "another set named $2 is on the host" >&2; exit 1; }
   rm -rf -- ".$2"
 else
   while IFS= read -r marker; do : >".$2/$marker" || exit; done <".$2/markers"
   sync -- ".$2" && mv -T -- ".$2" "$2" && sync -- .
 fi`
 
-/** Only redirections name the token: the arguments of a program can be read by everyone on the host. */
+/**
+ * Lets a token reach a set, instead of the one that it reached before. The folder of tokens is made anew and its link
+ * replaced, so that no request sees a mixture. Only words of the shell itself name tokens: the arguments of a program
+ * can be read by everyone on the host.
+ */
 const ADMIT = `cd -- "$1" || exit
-while IFS= read -r marker; do : >"pending/$TOKEN.$marker" || exit; done <"sets/$2/markers"
-: >"pending/$TOKEN"`
+old=$(readlink pending)
+new=pending.$$
+mkdir -- "$new" || exit
+for file in pending/*; do
+  name=\${file#pending/}
+  case $name in "$TOKEN" | "$TOKEN".* | '*') continue ;; esac
+  : >"$new/$name" || exit
+done
+while IFS= read -r marker; do : >"$new/$TOKEN.$marker" || exit; done <"sets/$2/markers"
+: >"$new/$TOKEN" && ln -s -- "$new" "$new/link" && mv -fT -- "$new/link" pending || exit
+if [ -n "$old" ]; then rm -rf -- "$old"; fi`
 
 const REQUIRE_SET = 'cd -- "$1" && [ -f "sets/$2/set.json" ] || { echo "there is no set $2 on the host" >&2; exit 1; }'
 
@@ -62,7 +78,7 @@ const PRUNE = `${LIST_PROCESSES}
 prefix=$1
 shift
 cd -- "$prefix" || exit 0
-find pending -type f -delete
+rm -rf -- pending pending.*
 for set in sets/* sets/.[!.]*; do
   [ -d "$set" ] || continue
   [ "$set" -ef live ] && continue
@@ -96,7 +112,6 @@ function layOperations({ folder }: Prefix, set: RouteSet): Operation[] {
   const part = `${folder}/sets/.${checkedSetName(set.name)}`
   return [
     { kind: 'folder', path: folder, mode: 0o700 },
-    { kind: 'folder', path: `${folder}/pending` },
     { kind: 'folder', path: part },
     { kind: 'write', path: `${part}/set.json`, content: JSON.stringify(set) },
     {

@@ -18,6 +18,7 @@ export interface Instance {
   readonly fence: Fence
   /** Name or path of the nginx program on the host. */
   readonly program: string
+  readonly rotateAtBytes: number
 }
 
 /** Makes nginx run with these routes. See `Router.shape`. */
@@ -83,7 +84,7 @@ async function layShape(instance: Instance, { id, configuration }: Shape): Promi
   const operations: Operation[] = [
     // Only for its owner: access log and tokens lie here.
     { kind: 'folder', path: folder, mode: 0o700 },
-    ...['temporary', 'sets', 'pending'].map((name) => ({ kind: 'folder' as const, path: `${folder}/${name}` })),
+    ...['temporary', 'sets'].map((name) => ({ kind: 'folder' as const, path: `${folder}/${name}` })),
     { kind: 'folder', path: `${folder}/shapes/${id}` },
     { kind: 'write', path: `${folder}/shapes/${id}/nginx.conf`, content: configuration },
     { kind: 'run', program: 'sh', argv: ['-c', CHECK, 'sh', folder, id, instance.program], mayFail: true },
@@ -186,7 +187,7 @@ function configurationRefused({ host }: Instance, said: string): Refusal {
     'routers/refused',
     `host ${host.name}`,
     `nginx refuses the configuration: ${[...new Set(lines.length === 0 ? [said.trim()] : lines)].join('\n')}`,
-    'What ran before still runs. Does nginx here know all directives that it names? Drover needs nginx 1.15.3 or newer.',
+    'What ran before still runs. Does nginx here know all directives that it names? Drover needs nginx 1.15.8 or newer.',
   )
 }
 

@@ -21,9 +21,17 @@ export interface Database<Tables> {
   close(): Promise<void>
 }
 
-/** Opens no connection yet. `size` is the most connections that are kept. */
-export function openDatabase<Tables>(url: Secret, options: { readonly size?: number } = {}): Database<Tables> {
-  const pool = new Pool({ ...connection(url), max: options.size ?? 10 })
+export interface DatabaseOptions {
+  /** The most connections that are kept; default 10. */
+  readonly size?: number
+  /** PostgreSQL settings of these connections. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** Opens no connection yet. */
+export function openDatabase<Tables>(url: Secret, options: DatabaseOptions = {}): Database<Tables> {
+  const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`)
+  const pool = new Pool({ ...connection(url), max: options.size ?? 10, options: settings.join(' ') })
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
   return {
@@ -34,9 +42,12 @@ export function openDatabase<Tables>(url: Secret, options: { readonly size?: num
   }
 }
 
-/** One connection of its own, for what a pool cannot keep: session locks, LISTEN, migrations. */
-export async function connect(url: Secret): Promise<Client> {
-  const client = new Client(connection(url))
+/**
+ * One connection of its own, for what a pool cannot keep: session locks, LISTEN, migrations. With `timeoutMs` a query
+ * that the database does not answer in that time is an error.
+ */
+export async function connect(url: Secret, timeoutMs?: number): Promise<Client> {
+  const client = new Client({ ...connection(url), ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }) })
   client.on('error', () => undefined)
   try {
     await client.connect()

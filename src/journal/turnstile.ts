@@ -17,8 +17,3 @@ export class Turnstile {
     }
   }
 }
-
-/** For work of a process that is shutting down: its outcome must not be recorded, so it never has one. */
-export function never(): Promise<never> {
-  return new Promise(() => undefined)
-}

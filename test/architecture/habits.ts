@@ -1,6 +1,8 @@
 import type { SourceFile, TextFile } from './source.ts'
 
+/** Lines of code, as the linter counts them. */
 const LONGEST_FILE = 400
+const BLANK_OR_COMMENT = /^\s*(\/\/.*|\/?\*.*)?$/
 
 const EMPTY_NAMES = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'misc', 'manager', 'managers'])
 
@@ -27,10 +29,10 @@ export function habitComplaints(files: readonly SourceFile[]): string[] {
 
 function shapeComplaints(file: SourceFile): string[] {
   const complaints: string[] = []
-  const lines = file.text.split('\n').length - (file.text.endsWith('\n') ? 1 : 0)
+  const lines = file.text.split('\n').filter((line) => !BLANK_OR_COMMENT.test(line)).length
   if (lines > LONGEST_FILE) {
     complaints.push(
-      `${file.path}: has ${lines} lines; a file longer than ${LONGEST_FILE} tells more than one story, so split it by noun`,
+      `${file.path}: has ${lines} lines of code; a file longer than ${LONGEST_FILE} tells more than one story, so split it by noun`,
     )
   }
   if (file.barrel) {

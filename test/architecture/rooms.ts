@@ -1,4 +1,4 @@
-import { targetOf } from './source.ts'
+import { isTestPath, targetOf } from './source.ts'
 import type { SourceFile } from './source.ts'
 
 /**
@@ -6,7 +6,8 @@ import type { SourceFile } from './source.ts'
  * know each other.
  */
 const LEVELS: readonly (readonly string[])[] = [
-  ['problem', 'secrets'],
+  ['problem'],
+  ['secrets'],
   ['manifest'],
   ['hosts'],
   ['runtimes', 'routers', 'databases', 'source', 'build', 'watch', 'journal'],
@@ -38,7 +39,7 @@ function complaintsOf(file: SourceFile): string[] {
 }
 
 function complaintAbout(file: SourceFile, target: string, typeOnly: boolean): string | undefined {
-  if (/\.(test|slow)\.ts$/.test(target)) return 'what runs in production must not need a test'
+  if (isTestPath(target)) return 'what runs in production must not need a test'
   if (!target.startsWith('src/')) {
     return target === 'package.json'
       ? undefined

@@ -36,8 +36,13 @@ export function sourceFiles(files: readonly TextFile[]): SourceFile[] {
       ...file,
       ...outlineOf(file.text),
       room: file.path.split('/')[1]!,
-      isTest: /\.(test|slow)\.ts$/.test(file.path),
+      isTest: isTestPath(file.path),
     }))
+}
+
+/** Tests, and the conformance suites that the tests of drivers run. */
+export function isTestPath(path: string): boolean {
+  return /(\.test|\.slow|\/conformance)\.ts$/.test(path)
 }
 
 /** Where an import leads: a path relative to the repository, or undefined for a package. */

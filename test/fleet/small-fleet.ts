@@ -1,0 +1,162 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+
+/** How a service of the small fleet behaves; written into its source, so that a change of it is a commit. */
+export interface Behaviour {
+  readonly version: string
+  /** `never`: listens and answers 503 for ever. `exit`: ends at once. `hang`: never listens. */
+  readonly start?: 'ready' | 'never' | 'exit' | 'hang'
+  /** GETs answer 500 from the n-th request on. */
+  readonly failAfter?: number
+  readonly ignoresSigterm?: boolean
+}
+
+export interface SmallFleet {
+  readonly folder: string
+  readonly services: readonly string[]
+  /** Stable ports by service. */
+  readonly ports: Readonly<Record<string, number>>
+  /** Commits new behaviours (and whatever else was written) on main; gives the commit's id. */
+  commit(behaviours: Readonly<Record<string, Behaviour>>, message?: string): Promise<string>
+  git(...argv: string[]): string
+}
+
+export interface SmallFleetOptions {
+  readonly folder: string
+  /** A file in which the singleton notes when it begins and ends, to show two at once. */
+  readonly journal: string
+  readonly watch?: string
+  readonly warm?: string
+}
+
+/** config <- gateway <- shop, and `jobs`, a singleton: four services without dependencies, in a git repository of their own. */
+export async function makeSmallFleet(options: SmallFleetOptions): Promise<SmallFleet> {
+  const { folder } = options
+  const services = ['config', 'gateway', 'jobs', 'shop']
+  const free = await freePorts(services.length * 3)
+  const ports = Object.fromEntries(services.map((service, index) => [service, free[index * 3]!]))
+  const git = (...argv: string[]): string =>
+    execFileSync(
+      'git',
+      [
+        '-C',
+        folder,
+        '-c',
+        'user.name=Test',
+        '-c',
+        'user.email=test@example.org',
+        '-c',
+        'commit.gpgsign=false',
+        ...argv,
+      ],
+      { encoding: 'utf8' },
+    ).trim()
+  await mkdir(folder, { recursive: true })
+  git('init', '-q', '-b', 'main')
+  await writeFile(join(folder, 'drover.yaml'), manifest(options, services, free))
+  for (const service of services) await writeService(folder, service, { version: '1' })
+  git('add', '-A')
+  git('commit', '-q', '-m', 'first')
+  return {
+    folder,
+    services,
+    ports,
+    git,
+    async commit(behaviours, message = 'change') {
+      for (const [service, behaviour] of Object.entries(behaviours)) await writeService(folder, service, behaviour)
+      git('add', '-A')
+      git('commit', '-q', '--allow-empty', '-m', message)
+      return git('rev-parse', 'HEAD')
+    },
+  }
+}
+
+function manifest(
+  { watch = '1s', warm = '30s', journal }: SmallFleetOptions,
+  services: readonly string[],
+  free: readonly number[],
+): string {
+  const needs: Record<string, string> = {
+    gateway: ', needs: [config]',
+    shop: ', needs: [config, gateway]',
+    jobs: ', needs: [config], singleton: true',
+  }
+  const lines = services.map(
+    (service, index) =>
+      `  ${service}: { port: ${free[index * 3]}, slots: [${free[index * 3 + 1]}, ${free[index * 3 + 2]}]${needs[service] ?? ''} }`,
+  )
+  return `fleet: small
+defaults: { drain: 2s, ready: { path: /ready, timeout: 4s } }
+environments:
+  test: { branch: main, verify: { watch: ${watch}, errors: 2%, requests: 5 }, warm: ${warm}, variables: { JOURNAL: ${JSON.stringify(journal)} } }
+services:
+${lines.join('\n')}
+`
+}
+
+async function writeService(folder: string, service: string, behaviour: Behaviour): Promise<void> {
+  const place = join(folder, 'services', service)
+  await mkdir(place, { recursive: true })
+  const { version } = behaviour
+  const pack = { name: service, version: `${version}.0.0`, private: true, scripts: { start: 'node server.js' } }
+  const lock = {
+    name: service,
+    version: `${version}.0.0`,
+    lockfileVersion: 3,
+    requires: true,
+    packages: { '': { name: service, version: `${version}.0.0` } },
+  }
+  await writeFile(join(place, 'package.json'), JSON.stringify(pack))
+  await writeFile(join(place, 'package-lock.json'), JSON.stringify(lock))
+  await writeFile(join(place, 'behaviour.json'), JSON.stringify(behaviour))
+  await writeFile(join(place, 'server.js'), SERVER)
+}
+
+/** A service as any team might write it: finishes what it has when it is told to stop. */
+const SERVER = `
+const http = require('node:http')
+const fs = require('node:fs')
+const behaviour = require('./behaviour.json')
+const { PORT, HOST, DROVER_SERVICE, DROVER_SLOT, JOURNAL, CONFIG_URL, DROVER_SET } = process.env
+if (behaviour.start === 'exit') { console.error('cannot start: behaviour says exit'); process.exit(3) }
+const note = (what) => fs.appendFileSync(JOURNAL, JSON.stringify({ what, pid: process.pid, at: Date.now(), version: behaviour.version }) + '\\n')
+let asked = 0, ready = false, seenConfig
+const server = http.createServer((request, response) => {
+  request.resume()
+  request.on('end', () => {
+    if (request.url === '/ready') return answer(response, ready ? 200 : 503, { ready })
+    asked++
+    if (behaviour.failAfter !== undefined && asked > behaviour.failAfter) return answer(response, 500, { error: 'worn out' })
+    if (request.url === '/slow') return setTimeout(() => answer(response, 200, self()), 300)
+    answer(response, 200, self())
+  })
+})
+const self = () => ({ service: DROVER_SERVICE, version: behaviour.version, slot: DROVER_SLOT, pid: process.pid, seenConfig })
+const answer = (response, status, body) => { response.writeHead(status, { 'content-type': 'application/json' }); response.end(JSON.stringify(body)) }
+server.keepAliveTimeout = 65000
+if (behaviour.start !== 'hang') server.listen(Number(PORT), HOST, async () => {
+  console.log('listening on', PORT)
+  if (CONFIG_URL) seenConfig = (await (await fetch(CONFIG_URL, { headers: DROVER_SET ? { 'x-drover-set': DROVER_SET } : {} })).json()).version
+  if (behaviour.start !== 'never') ready = true
+  if (DROVER_SERVICE === 'jobs') note('begin')
+})
+else setInterval(() => {}, 1000)
+const stop = () => {
+  if (behaviour.ignoresSigterm) return
+  server.close(() => { if (DROVER_SERVICE === 'jobs') note('end'); process.exit(0) })
+  server.closeIdleConnections()
+}
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)
+`
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}

@@ -1,12 +1,11 @@
-import { hostname } from 'node:os'
 import { createHash } from 'node:crypto'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Builder } from './build/builder.ts'
-import { commandBuilder } from './build/command/command-builder.ts'
-import { goBuilder } from './build/go/go-builder.ts'
-import { nodeBuilder } from './build/node/node-builder.ts'
-import { pythonBuilder } from './build/python/python-builder.ts'
+import { commandBuilder } from './build/command/builder.ts'
+import { goBuilder } from './build/go/builder.ts'
+import { nodeBuilder } from './build/node/builder.ts'
+import { pythonBuilder } from './build/python/builder.ts'
 import { openArtifactStore } from './build/store.ts'
 import type { Host } from './hosts/host.ts'
 import { localHost } from './hosts/local/local-host.ts'
@@ -14,6 +13,7 @@ import { openDatabase, patiently } from './journal/database.ts'
 import type { Database } from './journal/database.ts'
 import { dbosEngine } from './journal/dbos/dbos-engine.ts'
 import { startEmbeddedPostgres } from './journal/embedded-postgres.ts'
+import { NO_FAULTS } from './journal/faults.ts'
 import type { FaultPoints } from './journal/faults.ts'
 import { migrate } from './journal/migrate.ts'
 import type { Language } from './manifest/fleet.ts'
@@ -92,7 +92,7 @@ async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epo
   const local = localHost({ name: 'local' })
   const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
   const routers = { nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }) }
-  const builders: Record<Language, Builder> = { node: nodeBuilder(), go: goBuilder(), python: pythonBuilder(), command: commandBuilder() }
+  const builders: Record<Language, Builder> = { node: nodeBuilder, go: goBuilder, python: pythonBuilder, command: commandBuilder }
   const repositories = new Map<string, ReturnType<typeof openRepository>>()
   return {
     records: recordStore(sql),
@@ -114,6 +114,7 @@ async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epo
       return opened
     },
     root: (fleet, environment) => environment.root ?? join(options.folder, 'hosts', fleet, environment.name),
+    reach: (point) => (options.faults ?? NO_FAULTS).reach(point),
     log: options.log,
   }
 }

@@ -29,6 +29,8 @@ export interface Context {
   repository(fleet: string, url: string): Promise<Repository>
   /** The environment's folder on a host. */
   root(fleet: string, environment: Environment, host: string): string
+  /** A named point within a step at which a test may end the process; does nothing otherwise. */
+  reach(point: string): Promise<void>
   log(message: string, fields?: Readonly<Record<string, unknown>>): void
 }
 

@@ -25,6 +25,7 @@ export async function keep(scope: Scope): Promise<void> {
       { kind: 'write', path: `${site.layout.releases}/${release.number}.json`, content: hostRecord(release) },
     ])
   }
+  await scope.context.reach('keep:alone')
   const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
   await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic })
 }

@@ -30,10 +30,12 @@ export async function holdAndStop(scope: Scope, exchange: Exchange): Promise<Wai
     await site.router.lay(site.host, await fenceAt(scope, site), heldRoutes(exchange.heldName, exchange.release, live, services))
     await site.router.switch(site.host, await fenceAt(scope, site), exchange.heldName)
   }
+  await scope.context.reach('swap:held')
   for (const service of stop.keys()) await emit(scope, { kind: 'service', service, host: site.host.name, state: 'held' })
   await Promise.all([...stop].map(([service, slot]) => drain(scope, site, exchange.stopping[service], slot)))
   const slots = [...stop].map(([service, slot]) => ({ service, slot, drainMs: exchange.stopping[service]?.definition.drainMs ?? 10_000 }))
   if (slots.length > 0) await site.runtime.stop(site.host, await fenceAt(scope, site), slots)
+  await scope.context.reach('swap:stopped')
   return room
 }
 

@@ -21,8 +21,10 @@ export async function switchOver(scope: Scope): Promise<void> {
   const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
   await Promise.all(all.map((site) => proveUnseen(scope, site, release)))
   const rooms = await Promise.all(all.map((site) => exchangeSingletons(scope, site, release)))
+  await scope.context.reach('switch:exchanged')
   const started = Date.now()
   await Promise.all(all.map((site) => makeLive(scope, site, release)))
+  await scope.context.reach('switch:renamed')
   await scope.context.records.change(scope.ref, { switchedAt: Date.now() })
   await scope.context.records.setLive(scope.ref, scope.ref.number)
   const moved = planned(release).plan.services.filter((service) => service.change !== 'same').length

@@ -47,6 +47,7 @@ const BEFORE_ANY_HOST: ReadonlySet<Phase> = new Set(['queued', 'source', 'build'
 async function undoHost(scope: Scope, site: Site, release: StoredRelease): Promise<Problem[]> {
   try {
     await switchBack(scope, site, release)
+    await scope.context.reach('undo:back')
     await stopNewSlots(scope, site, release)
     const live = release.before?.[site.host.name]?.live
     await site.router.prune(site.host, await fenceAt(scope, site), [live?.name ?? setNames.nothing()])

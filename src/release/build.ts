@@ -1,0 +1,63 @@
+import type { Artifact } from '../build/artifact.ts'
+import { buildService, findArtifact } from '../build/build-service.ts'
+import type { BuildQuestion } from '../build/build-service.ts'
+import type { Service } from '../manifest/fleet.ts'
+import type { Repository } from '../source/repository.ts'
+import type { Context } from './context.ts'
+import type { StoredRelease } from './record-store.ts'
+import type { Blueprint } from './records.ts'
+import { blueprintOf, emit, enter } from './scope.ts'
+import type { Scope } from './scope.ts'
+
+/** A running build shows at most this many of its lines: a compiler's hundred thousand warnings are no news. */
+const SHOWN_LINES = 500
+
+/** What the journal keeps of a build. */
+export interface Built {
+  readonly artifact: Artifact
+}
+
+/** Which of these services have an artifact for this commit already; changes nothing. */
+export async function findBuilt(context: Context, repository: Repository, blueprint: Blueprint, commit: string): Promise<Map<string, Artifact>> {
+  const paths = [...new Set(blueprint.services.flatMap((service) => pathsOf(service, blueprint)))]
+  const trees = await repository.trees(commit, paths)
+  const found = await Promise.all(
+    blueprint.services.map(async (service) => [service.name, await findArtifact(question(context, service, blueprint, trees))] as const),
+  )
+  return new Map(found.flatMap(([name, artifact]) => (artifact === undefined ? [] : [[name, artifact] as const])))
+}
+
+/** Builds one service of a commit, or finds that another release or process has built it meanwhile. */
+export async function build(scope: Scope, { service: name, commit }: { readonly service: string; readonly commit: string }): Promise<Built> {
+  const release = await enter(scope, 'build')
+  const blueprint = blueprintOf(release)
+  const service = blueprint.services.find((candidate) => candidate.name === name)!
+  const repository = await repositoryOf(scope, release)
+  const trees = await repository.trees(commit, pathsOf(service, blueprint))
+  await emit(scope, { kind: 'service', service: name, state: 'building' })
+  let lines = 0
+  const { artifact, how, durationMs } = await buildService({
+    ...question(scope.context, service, blueprint, trees),
+    checkout: (folder, options) => repository.checkout(commit, folder, options),
+    signal: scope.signal,
+    onLine: (line) => {
+      // Output is for those who watch; a line that cannot be recorded must not fail the build.
+      if (lines++ < SHOWN_LINES) emit(scope, { kind: 'output', service: name, line }).catch(() => undefined)
+    },
+  })
+  await emit(scope, { kind: 'service', service: name, state: how, ms: Math.round(durationMs) })
+  return { artifact }
+}
+
+function repositoryOf(scope: Scope, release: StoredRelease): Promise<Repository> {
+  return scope.context.repository(scope.ref.fleet, release.repository)
+}
+
+function question(context: Context, service: Service, blueprint: Blueprint, trees: ReadonlyMap<string, string | undefined>): BuildQuestion {
+  const own = new Map(pathsOf(service, blueprint).map((path) => [path, trees.get(path)]))
+  return { service, trees: own, builder: context.builder(service.language), store: context.store, host: context.buildHost }
+}
+
+function pathsOf(service: Service, blueprint: Blueprint): string[] {
+  return [...new Set([service.path, ...service.shared, ...blueprint.shared])]
+}

@@ -166,6 +166,23 @@ describe('a migration', { concurrency: 8 }, () => {
     assert.deepEqual(codes(refusal), ['databases/migration-failed', 'databases/half-applied'])
   })
 
+  it('gives up waiting for a table, whatever its tool thinks of that, and names who is in the way', async () => {
+    const database = await server.database()
+    const report = await database.session()
+    await report.query(`create table orders (id int)`)
+    await report.query(`begin; select 'private' from orders where id = 42`)
+
+    const alter = database.tool('deaf', 'alter table orders add column note text')
+    const refusal = await refused(migrate(database, alter, { lockTimeoutMs: 200 }))
+
+    assert.deepEqual(codes(refusal), ['databases/lock-timeout'])
+    assert.match(
+      refusal.message,
+      /in the way: pid \d+, user shop_\w+, for \d+\.\d s: \(idle in transaction, after\) begin; select \? from orders where id = \?\n/,
+    )
+    assert.equal((await report.query('commit')).command, 'COMMIT')
+  })
+
   it('is ended whole at its time limit, in the database too', async () => {
     const database = await server.database()
     // Deaf to statement_timeout and to the name; what it does would be committed if the server carried it to its end.

@@ -1,0 +1,111 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorCode } from '../hosts/error-code.ts'
+import type { Host } from '../hosts/host.ts'
+import { NETWORK_VARIABLES, passOn } from '../hosts/pass-on.ts'
+import type { Artifact, BuildResult } from './artifact.ts'
+import { buildShell, diskFull } from './build-shell.ts'
+import type { BuildShell } from './build-shell.ts'
+import type { BuildableService, Builder } from './builder.ts'
+import { inputsKey, pathsToCheckOut } from './inputs.ts'
+import type { Versions } from './inputs.ts'
+import type { ArtifactStore } from './store.ts'
+
+const DEFAULT_TIMEOUT_MS = 15 * 60_000
+
+export interface BuildQuestion {
+  readonly service: BuildableService
+  /** Versions of the service's path, its shared paths and the fleet's, in the commit that is built. */
+  readonly trees: Versions
+  readonly builder: Builder
+  readonly store: ArtifactStore
+  /** Where builds run: this machine. */
+  readonly host: Host
+}
+
+export interface BuildOrder extends BuildQuestion {
+  /** Lays paths of the commit in a folder that exists and is empty. Asked only when something has to be built. */
+  readonly checkout: (
+    folder: string,
+    options: { readonly paths: readonly string[]; readonly signal?: AbortSignal },
+  ) => Promise<void>
+  readonly signal?: AbortSignal | undefined
+  /** Every line that the build prints, secrets of its environment taken out. */
+  readonly onLine?: ((line: string) => void) | undefined
+  /** For everything from the checkout on; default 15 minutes. */
+  readonly timeoutMs?: number
+}
+
+/** The artifact that a build would give, when the same inputs have been built before. Changes nothing. */
+export async function findArtifact(question: BuildQuestion): Promise<Artifact | undefined> {
+  return await question.store.find(await keyOf(question))
+}
+
+/**
+ * The artifact of a service: found, or built in a folder of its own and put into the store whole. A Refusal explains a
+ * failed build with the last lines that it printed; whatever the end, nothing is left half made.
+ */
+export async function buildService(order: BuildOrder): Promise<BuildResult> {
+  const started = performance.now()
+  const { store, signal } = order
+  const inputs = await keyOf(order)
+  const known = await store.find(inputs)
+  if (known !== undefined) {
+    return { artifact: known, how: 'reused', durationMs: performance.now() - started }
+  }
+  return await store.exclusively(inputs, signal, async () => {
+    // Another process may have built it while this one waited.
+    const madeMeanwhile = await store.find(inputs)
+    const artifact = madeMeanwhile ?? (await build(order, inputs))
+    const how = madeMeanwhile === undefined ? 'built' : 'reused'
+    return { artifact, how, durationMs: performance.now() - started }
+  })
+}
+
+async function keyOf({ service, trees, builder, host }: BuildQuestion): Promise<string> {
+  return inputsKey({ service, trees, builder, toolchain: await builder.toolchain(host) })
+}
+
+async function build(order: BuildOrder, inputs: string): Promise<Artifact> {
+  const { service, store } = order
+  const paths = pathsToCheckOut(service, order.trees)
+  const scratch = await store.scratch()
+  try {
+    const tree = join(scratch, 'content')
+    await mkdir(tree)
+    await order.checkout(tree, { paths, ...(order.signal === undefined ? {} : { signal: order.signal }) })
+    const built = await order.builder.build({
+      service,
+      tree,
+      toolchain: await order.builder.toolchain(order.host),
+      shell: shellFor(order, await temporary(scratch)),
+      layers: store.layers({ host: order.host, signal: order.signal }),
+      cache: join(store.folder, 'cache'),
+    })
+    await rm(join(scratch, 'tmp'), { recursive: true, force: true })
+    const { name, language, path } = service
+    return await store.add({ ...built, service: name, language, cwd: path, inputs, scratch })
+  } catch (error) {
+    throw errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT' ? diskFull(service.name) : error
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** A folder for what the tools put aside, swept with the build. */
+async function temporary(scratch: string): Promise<string> {
+  const folder = join(scratch, 'tmp')
+  await mkdir(folder)
+  return folder
+}
+
+function shellFor(order: BuildOrder, temporaryFolder: string): BuildShell {
+  return buildShell({
+    host: order.host,
+    service: order.service.name,
+    environment: { ...passOn([...NETWORK_VARIABLES, ...order.builder.passedOn]), TMPDIR: temporaryFolder },
+    timeoutMs: order.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    signal: order.signal,
+    onLine: order.onLine,
+  })
+}

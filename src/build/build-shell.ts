@@ -1,0 +1,134 @@
+import { stripVTControlCharacters } from 'node:util'
+import { quote } from '../hosts/host.ts'
+import type { Command, Host, Outcome } from '../hosts/host.ts'
+import { refusal } from '../problem/problem.ts'
+import type { Refusal } from '../problem/problem.ts'
+import { Secret, scrub } from '../secrets/secret.ts'
+
+const KEPT_LINES = 40
+const LONGEST_LINE = 2_000
+const KEPT_BYTES = 64 * 1024
+
+export interface BuildCommand extends Command {
+  /** What to do when the program is not there, one sentence. */
+  readonly install: string
+}
+
+/** Runs the commands of one build: minimal environment, one time limit for all, output by line, failures explained. */
+export interface BuildShell {
+  /** Ends when the command has; a Refusal when it fails, with the last lines that the build printed. */
+  run(command: BuildCommand): Promise<Outcome>
+  /** A command line of the manifest, in `cwd`, with folders of programs in front of PATH. */
+  runLine(
+    line: string,
+    options: { readonly cwd: string; readonly bins?: readonly string[]; readonly env?: Command['env'] },
+  ): Promise<void>
+  /** Adds a line to the build's output. */
+  say(line: string): void
+}
+
+export interface BuildShellOptions {
+  readonly host: Host
+  /** Name of the service, for refusals. */
+  readonly service: string
+  readonly environment: Readonly<Record<string, string | Secret>>
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+export function buildShell(options: BuildShellOptions): BuildShell {
+  const { host, environment } = options
+  const deadline = performance.now() + options.timeoutMs
+  const secrets = Object.values(environment).filter((value) => value instanceof Secret)
+  const last: string[] = []
+
+  function say(line: string): void {
+    const shown = scrub(shorten(line), secrets)
+    last.push(stripVTControlCharacters(shown))
+    if (last.length > KEPT_LINES) last.shift()
+    options.onLine?.(shown)
+  }
+
+  async function run(command: BuildCommand): Promise<Outcome> {
+    const outcome = await host.run(
+      { ...command, env: { ...environment, ...command.env } },
+      {
+        timeoutMs: Math.max(1, deadline - performance.now()),
+        maxOutputBytes: KEPT_BYTES,
+        onLine: say,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+    )
+    if (!outcome.ok) {
+      throw failure(command, outcome, { ...options, last })
+    }
+    return outcome
+  }
+
+  return {
+    run,
+    say,
+    async runLine(line, { cwd, bins = [], env = {} }) {
+      say(`$ ${line}`)
+      const path = bins.length === 0 ? '' : `PATH=${quote(bins.join(':'))}:$PATH; export PATH\n`
+      await run({ program: 'sh', argv: ['-c', `${path}${line}`], cwd, env, install: 'Install a POSIX shell.' })
+    },
+  }
+}
+
+/** What a person needs in order to know why a build failed and what to do. */
+function failure(
+  command: BuildCommand,
+  outcome: Outcome,
+  build: BuildShellOptions & { readonly last: readonly string[] },
+): Refusal {
+  const where = `service ${build.service}`
+  const name = command.program === 'sh' ? 'the build command' : [command.program, ...command.argv.slice(0, 2)].join(' ')
+  const said = build.last.length === 0 ? 'It printed nothing.' : `It printed last:\n    ${build.last.join('\n    ')}`
+  switch (outcome.failure) {
+    case 'not-found':
+      return refusal(
+        'build/no-toolchain',
+        where,
+        `${command.program} cannot be started on ${build.host.name}`,
+        command.install,
+      )
+    case 'timeout': {
+      const seconds = Math.round(build.timeoutMs / 1000)
+      return refusal(
+        'build/timed-out',
+        where,
+        `did not end within ${seconds} s, while it ran ${name}`,
+        `Does it wait for something? ${said}`,
+      )
+    }
+    case 'aborted':
+      return refusal('build/aborted', where, `was told to stop while it ran ${name}`)
+    default: {
+      // Programs report a full disk in words only; C and Node use the same ones.
+      const full = build.last.some((line) => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/.test(line))
+      return full
+        ? diskFull(build.service, said)
+        : refusal('build/failed', where, `${name} ended with ${end(outcome)}`, said)
+    }
+  }
+}
+
+export function diskFull(service: string, said = ''): Refusal {
+  const hint = 'Free some space where Drover keeps its artifacts and where builds put temporary files.'
+  return refusal(
+    'build/disk-full',
+    `service ${service}`,
+    'there is no space left on the disk',
+    `${hint} ${said}`.trim(),
+  )
+}
+
+function end(outcome: Outcome): string {
+  return outcome.signal === undefined ? `exit code ${outcome.exitCode ?? 'unknown'}` : `signal ${outcome.signal}`
+}
+
+function shorten(line: string): string {
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}… (${line.length} characters)`
+}

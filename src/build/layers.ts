@@ -1,0 +1,125 @@
+import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import type { Host } from '../hosts/host.ts'
+import { refusal } from '../problem/problem.ts'
+import { contentHash } from './content-hash.ts'
+import type { Digest } from './content-hash.ts'
+import { readJson } from './json-file.ts'
+import { withLock } from './lock.ts'
+
+/**
+ * Installed dependencies, kept by what they were installed from, so that an unchanged lockfile is not installed
+ * again. A layer is a set of folders at places relative to a tree.
+ *
+ *     layers/<key>/content/<place>/    the folders
+ *     layers/<key>/layer.json          their digests; its time says when the layer was last used
+ */
+export interface Layers {
+  /**
+   * Lays the layer `key` into a tree; installs it with `make` first when there is none, which says the places of the
+   * folders that it made in the tree. Gives their digests by place.
+   */
+  lay(key: string, options: LayOptions): Promise<ReadonlyMap<string, Digest>>
+}
+
+export interface LayOptions {
+  readonly tree: string
+  /**
+   * `link`: files are hard links to the layer, which takes tens of milliseconds; nothing may write to them. `copy`:
+   * for a tree that a build command is going to change.
+   */
+  readonly as: 'link' | 'copy'
+  readonly make: () => Promise<readonly string[]>
+}
+
+const layerRecord = z.object({ folders: z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number() })) })
+type LayerRecord = z.infer<typeof layerRecord>
+
+export interface LayersOptions {
+  readonly folder: string
+  readonly host: Host
+  /** A new empty folder on the same file system, removed by whoever asks for it. */
+  readonly scratch: () => Promise<string>
+  readonly signal?: AbortSignal | undefined
+}
+
+export function openLayers(options: LayersOptions): Layers {
+  const { folder, signal } = options
+  return {
+    async lay(key, { tree, as, make }) {
+      const layer = join(folder, key)
+      const read = (): Promise<LayerRecord | undefined> => readJson(join(layer, 'layer.json'), layerRecord)
+      const record =
+        (await read()) ??
+        (await withLock(
+          `${layer}.lock`,
+          signal,
+          async () => (await read()) ?? (await add(layer, { tree, make, options })),
+        ))
+      await utimes(join(layer, 'layer.json'), new Date(), new Date())
+      for (const place of Object.keys(record.folders)) {
+        await copy(join(layer, 'content', place), join(tree, place), { as, options })
+      }
+      return new Map(Object.entries(record.folders))
+    },
+  }
+}
+
+/** The folders are moved out of the tree into a layer, which appears with its record by one rename. */
+async function add(
+  layer: string,
+  {
+    tree,
+    make,
+    options,
+  }: { readonly tree: string; readonly make: LayOptions['make']; readonly options: LayersOptions },
+): Promise<LayerRecord> {
+  const places = await make()
+  const scratch = await options.scratch()
+  try {
+    const folders: Record<string, Digest> = {}
+    for (const place of places) {
+      const target = join(scratch, 'content', place)
+      await mkdir(dirname(target), { recursive: true })
+      await rename(join(tree, place), target)
+      folders[place] = await contentHash(target)
+    }
+    await writeFile(join(scratch, 'layer.json'), JSON.stringify({ folders }))
+    // Without a record it is what a power cut left; see readJson.
+    await rm(layer, { recursive: true, force: true })
+    await rename(scratch, layer)
+    return { folders }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function copy(
+  from: string,
+  to: string,
+  { as, options }: { readonly as: LayOptions['as']; readonly options: LayersOptions },
+): Promise<void> {
+  await rm(to, { recursive: true, force: true })
+  await mkdir(dirname(to), { recursive: true })
+  const run = (mode: string): ReturnType<Host['run']> =>
+    options.host.run(
+      { program: 'cp', argv: [mode, '--', from, to] },
+      { timeoutMs: 10 * 60_000, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+    )
+  const first = await run(as === 'link' ? '-al' : '-a')
+  if (first.ok) {
+    return
+  }
+  // A file system limits the links of a file (ext4: 65,000); a copy is as good, only slower.
+  await rm(to, { recursive: true, force: true })
+  const second = as === 'link' && first.failure === 'exit' ? await run('-a') : first
+  if (!second.ok) {
+    throw refusal(
+      'build/copy-failed',
+      { file: to },
+      `dependencies cannot be laid: ${second.stderr.trim().slice(-300)}`,
+      'Is the disk full?',
+    )
+  }
+}

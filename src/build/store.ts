@@ -1,0 +1,197 @@
+import { hash, randomUUID } from 'node:crypto'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { errorCode } from '../hosts/error-code.ts'
+import type { Host } from '../hosts/host.ts'
+import { refusal } from '../problem/problem.ts'
+import type { Artifact } from './artifact.ts'
+import { contentHash } from './content-hash.ts'
+import type { Digest } from './content-hash.ts'
+import { readJson, writeJson } from './json-file.ts'
+import { openLayers } from './layers.ts'
+import type { Layers } from './layers.ts'
+import { withLock } from './lock.ts'
+import { isAlive, ownName } from './owner.ts'
+
+const ID_DIGITS = 20
+
+/**
+ * The artifacts of the control plane, a folder that several Drover processes of one machine may share:
+ *
+ *     inputs/<key>.json                 which artifact these inputs were built to
+ *     artifacts/<service>/<id>/content/ what is laid on hosts
+ *     artifacts/<service>/<id>/artifact.json
+ *     layers/<key>/                     installed dependencies, see layers.ts
+ *     cache/                            caches of the languages' own tools
+ *     tmp/<process>-<…>/                builds under way; those of dead processes are removed when the store is opened
+ *
+ * Everything appears by one rename, its record inside it: what is there is whole.
+ */
+export interface ArtifactStore {
+  readonly folder: string
+  /** What these inputs were built to; undefined when they have not been, or it has been removed since. */
+  find(inputs: string): Promise<Artifact | undefined>
+  get(service: string, id: string): Promise<Artifact | undefined>
+  /** The folder to lay on hosts; a Refusal when the artifact is not there (any more). */
+  folderOf(artifact: Pick<Artifact, 'service' | 'id'>): Promise<string>
+  /** Takes the content of a scratch folder as an artifact and remembers its inputs. Equal content is kept once. */
+  add(built: NewArtifact): Promise<Artifact>
+  /** Reads every byte of an artifact again; false when it is not what its name says. */
+  verify(artifact: Artifact): Promise<boolean>
+  layers(options: { readonly host: Host; readonly signal?: AbortSignal | undefined }): Layers
+  /** A new empty folder below `tmp/`, swept when this process dies. */
+  scratch(): Promise<string>
+  /** One builder of the same inputs at a time, of all processes that share the store. */
+  exclusively<T>(inputs: string, signal: AbortSignal | undefined, body: () => Promise<T>): Promise<T>
+  /** Removes artifacts that are not kept, and layers not used, for `unusedMs`; gives how many of both. */
+  prune(options: PruneOptions): Promise<{ readonly artifacts: number; readonly layers: number }>
+}
+
+export interface NewArtifact extends Omit<Artifact, 'id' | 'folder' | 'bytes'> {
+  readonly inputs: string
+  /** A folder from `scratch()`; its `content/` becomes the artifact's. */
+  readonly scratch: string
+  /** Digests of folders in the content that are known, by path relative to it. */
+  readonly digests: ReadonlyMap<string, Digest>
+}
+
+export interface PruneOptions {
+  readonly keep: readonly Pick<Artifact, 'service' | 'id'>[]
+  /** Younger ones stay: a release under way may be about to use them. */
+  readonly unusedMs: number
+}
+
+/** What `artifact.json` holds: everything but the folder, so that a store can be moved. */
+const artifactRecord = z.object({
+  service: z.string(),
+  id: z.string(),
+  language: z.enum(['node', 'go', 'python', 'command']),
+  cwd: z.string(),
+  start: z.string(),
+  environment: z.record(z.string(), z.string()),
+  bytes: z.number(),
+}) satisfies z.ZodType<Omit<Artifact, 'folder'>>
+
+const inputsRecord = z.object({ service: z.string(), id: z.string() })
+
+/** Opens the store, making its folders and removing what dead processes left under way. */
+export async function openArtifactStore(folder: string): Promise<ArtifactStore> {
+  for (const part of ['inputs', 'artifacts', 'layers', 'cache', 'tmp']) {
+    await mkdir(join(folder, part), { recursive: true })
+  }
+  await sweep(join(folder, 'tmp'))
+  const owner = await ownName()
+
+  const place = (service: string, id: string): string => join(folder, 'artifacts', service, id)
+  const inputsFile = (inputs: string): string => join(folder, 'inputs', `${inputs}.json`)
+
+  async function get(service: string, id: string): Promise<Artifact | undefined> {
+    const record = await readJson(join(place(service, id), 'artifact.json'), artifactRecord)
+    return record === undefined ? undefined : { ...record, folder: join(place(service, id), 'content') }
+  }
+
+  const scratch = async (): Promise<string> => {
+    const path = join(folder, 'tmp', `${owner}-${randomUUID().slice(0, 8)}`)
+    await mkdir(path)
+    return path
+  }
+
+  return {
+    folder,
+    get,
+    scratch,
+    async find(inputs) {
+      const known = await readJson(inputsFile(inputs), inputsRecord)
+      return known === undefined ? undefined : await get(known.service, known.id)
+    },
+    async folderOf({ service, id }) {
+      const artifact = await get(service, id)
+      if (artifact === undefined) {
+        throw refusal(
+          'build/no-artifact',
+          `artifact ${service}/${id}`,
+          'is not in the store',
+          'Build it again by releasing its commit.',
+        )
+      }
+      return artifact.folder
+    },
+    async add(built) {
+      const digest = await contentHash(join(built.scratch, 'content'), built.digests)
+      const record = recordOf(built, digest)
+      await writeJson(join(built.scratch, 'artifact.json'), record)
+      await appear(built.scratch, place(record.service, record.id))
+      await writeJson(inputsFile(built.inputs), { service: record.service, id: record.id })
+      return { ...record, folder: join(place(record.service, record.id), 'content') }
+    },
+    async verify(artifact) {
+      return artifactId(await contentHash(artifact.folder), artifact) === artifact.id
+    },
+    layers: ({ host, signal }) => openLayers({ folder: join(folder, 'layers'), host, scratch, signal }),
+    exclusively: (inputs, signal, body) => withLock(join(folder, 'inputs', `${inputs}.lock`), signal, body),
+    prune: (options) => prune(folder, options),
+  }
+}
+
+function recordOf(built: NewArtifact, digest: Digest): Omit<Artifact, 'folder'> {
+  const { service, language, cwd, start, environment } = built
+  return { service, id: artifactId(digest, built), language, cwd, start, environment, bytes: digest.bytes }
+}
+
+/** The name of an artifact: its content and how it is started. */
+function artifactId(content: Digest, { start, environment }: Pick<Artifact, 'start' | 'environment'>): string {
+  const variables = Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return hash('sha256', JSON.stringify([content.sha256, start, variables])).slice(0, ID_DIGITS)
+}
+
+/** Moves a finished folder to its place. When equal content is there already, that one stays. */
+async function appear(scratch: string, place: string): Promise<void> {
+  await mkdir(join(place, '..'), { recursive: true })
+  if ((await readJson(join(place, 'artifact.json'), artifactRecord)) === undefined) {
+    // A folder without its record is what a power cut left.
+    await rm(place, { recursive: true, force: true })
+    await rename(scratch, place).catch((error: unknown) => {
+      if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error
+    })
+  }
+  await rm(scratch, { recursive: true, force: true })
+}
+
+async function sweep(tmp: string): Promise<void> {
+  for (const name of await readdir(tmp)) {
+    if (!(await isAlive(name))) await rm(join(tmp, name), { recursive: true, force: true })
+  }
+}
+
+async function prune(folder: string, { keep, unusedMs }: PruneOptions): Promise<{ artifacts: number; layers: number }> {
+  const kept = new Set(keep.map(({ service, id }) => join(service, id)))
+  const old = async (path: string): Promise<boolean> => {
+    const found = await stat(path).catch(() => undefined)
+    return found !== undefined && Date.now() - found.mtimeMs > unusedMs
+  }
+  let artifacts = 0
+  for (const service of await readdir(join(folder, 'artifacts'))) {
+    for (const id of await readdir(join(folder, 'artifacts', service))) {
+      const path = join(folder, 'artifacts', service, id)
+      if (kept.has(join(service, id)) || !(await old(join(path, 'artifact.json')))) continue
+      await removeWhole(folder, path)
+      artifacts += 1
+    }
+  }
+  let layers = 0
+  for (const key of await readdir(join(folder, 'layers'))) {
+    const path = join(folder, 'layers', key)
+    if (!(await old(join(path, 'layer.json')))) continue
+    await removeWhole(folder, path)
+    layers += 1
+  }
+  return { artifacts, layers }
+}
+
+/** Out of sight by one rename, then removed: nobody finds half of it. */
+async function removeWhole(folder: string, path: string): Promise<void> {
+  const aside = join(folder, 'tmp', `${await ownName()}-${randomUUID().slice(0, 8)}`)
+  await rename(path, aside)
+  await rm(aside, { recursive: true, force: true })
+}

@@ -1,0 +1,216 @@
+import { z } from '@hono/zod-openapi'
+import { PHASES } from '../release/records.ts'
+
+/** What the API says, as it stands in the OpenAPI document. `src/release/documents.ts` says the same in types. */
+
+const time = z.int().describe('Milliseconds since the epoch.')
+const count = z.int().min(0)
+
+export const problemSchema = z
+  .object({
+    code: z.string().describe('Stable machine name; the part before the slash is the room that found it.'),
+    severity: z.enum(['error', 'warning']),
+    where: z.object({
+      file: z.string().optional(),
+      line: z.int().optional(),
+      column: z.int().optional(),
+      at: z.string().optional(),
+    }),
+    what: z.string(),
+    hint: z.string().optional().describe('What to do next, one sentence.'),
+  })
+  .openapi('Problem')
+
+const outcomes = ['usage', 'refused', 'failed-restored', 'failed-not-restored', 'internal'] as const
+
+export const failureSchema = z
+  .object({
+    problems: z.array(problemSchema).readonly().describe('Everything that stands in the way, at once.'),
+    outcome: z
+      .enum(outcomes)
+      .describe('`usage`: the input was wrong. `refused`: nothing was changed. `internal`: a fault of Drover.'),
+    incident: z
+      .string()
+      .optional()
+      .describe('With `internal`: the number under which the log of the control plane has the details.'),
+  })
+  .openapi('Failure')
+export type Failure = z.infer<typeof failureSchema>
+
+export const environmentSchema = z.object({ fleet: z.string(), environment: z.string() }).openapi('Environment')
+
+const change = z.enum(['add', 'change', 'remove', 'same'])
+const countsSchema = z.object({ add: count, change: count, remove: count, same: count })
+const slot = z.enum(['a', 'b'])
+
+const stepSchema = z
+  .object({
+    key: z.string(),
+    kind: z.enum(['stage', 'migrate', 'start', 'adopt', 'prepared', 'swap', 'switch', 'verify', 'retire']),
+    service: z.string().optional(),
+    host: z.string().optional(),
+    slot: slot.optional(),
+    after: z.array(z.string()).readonly().describe('Keys of the steps that must be done before.'),
+  })
+  .openapi('Step')
+
+export const planSchema = z
+  .object({
+    fleet: z.string(),
+    environment: z.string(),
+    goal: z.enum(['deploy', 'rollback']),
+    services: z
+      .array(
+        z.object({
+          service: z.string(),
+          change,
+          reasons: z.array(z.string()).readonly(),
+          artifact: z.string().optional().describe('Absent when it has still to be built.'),
+          config: z.string().optional(),
+        }),
+      )
+      .readonly(),
+    hash: z.string().describe('sha256 of the plan, hex.'),
+    counts: countsSchema,
+    stepCount: count,
+    steps: z.array(stepSchema).readonly().optional().describe('Only with `steps=true`.'),
+  })
+  .openapi('Plan')
+
+const trafficSchema = z
+  .object({ requests: count, failed: count, rescued: count })
+  .describe('Requests that the router answered from the start of the release to its end.')
+const releaseOutcome = z.enum(['kept', 'unchanged', 'refused', 'restored', 'cancelled', 'broken'])
+const phase = z.enum(PHASES)
+const deviation = z.object({ service: z.string(), release: z.int() })
+
+export const releaseSchema = z
+  .object({
+    fleet: z.string(),
+    environment: z.string(),
+    number: z.int(),
+    goal: z.enum(['deploy', 'rollback']),
+    phase,
+    outcome: releaseOutcome.optional().describe('Absent until it has ended.'),
+    live: z.boolean(),
+    actor: z.string(),
+    reason: z.string().optional(),
+    repository: z.string(),
+    branch: z.string().optional(),
+    commit: z.string().optional(),
+    subject: z.string().optional(),
+    to: z.int().optional().describe('For a rollback: the release whose set is wanted.'),
+    requestedAt: time,
+    startedAt: time.optional(),
+    switchedAt: time.optional(),
+    endedAt: time.optional(),
+    plan: planSchema.optional(),
+    set: z.record(z.string(), z.object({ artifact: z.string(), config: z.string(), release: z.int() })).optional(),
+    problems: z.array(problemSchema).readonly(),
+    traffic: trafficSchema.optional(),
+    deviations: z.array(deviation).readonly(),
+  })
+  .openapi('Release')
+
+const slotReport = z.object({
+  service: z.string(),
+  slot,
+  state: z.enum(['absent', 'stopped', 'running', 'crashed']),
+  pid: z.int().optional(),
+  artifact: z.string().optional(),
+  config: z.string().optional(),
+  release: z.int().optional(),
+  port: z.int().optional(),
+  restarts: count,
+  startedAt: time.optional(),
+})
+
+const serviceStatus = z.object({
+  service: z.string(),
+  host: z.string(),
+  port: z.int().optional(),
+  state: z.enum(['ready', 'not-ready', 'crashed', 'stopped', 'absent']),
+  slot: slotReport.optional(),
+  warm: z.boolean().describe('The other slot still runs: going back needs no start.'),
+  artifact: z.string().optional(),
+  release: z.int().optional(),
+  deviation: z
+    .object({ release: z.int() })
+    .optional()
+    .describe("It runs another version than the live release's commit says."),
+})
+
+const hostStatus = z.object({
+  host: z.string(),
+  reachable: z.boolean(),
+  router: z.enum(['running', 'stopped']),
+  problem: z.string().optional(),
+})
+
+export const statusSchema = z
+  .object({
+    fleet: z.string(),
+    environment: z.string(),
+    live: releaseSchema.optional(),
+    active: releaseSchema.optional(),
+    services: z.array(serviceStatus).readonly(),
+    hosts: z.array(hostStatus).readonly(),
+  })
+  .openapi('Status')
+
+const serviceState = z.enum([
+  ...(['building', 'built', 'reused', 'staged', 'migrating', 'migrated', 'starting', 'ready'] as const),
+  ...(['warm', 'live', 'held', 'stopped', 'failed'] as const),
+])
+
+const eventBody = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('phase'), phase, detail: z.string().optional() }),
+  z.object({
+    kind: z.literal('service'),
+    service: z.string(),
+    host: z.string().optional(),
+    state: serviceState,
+    detail: z.string().optional(),
+    ms: z.number().optional().describe('How long the state that just ended took.'),
+  }),
+  z.object({
+    kind: z.literal('plan'),
+    hash: z.string(),
+    counts: countsSchema,
+    services: z
+      .array(z.object({ service: z.string(), change: z.string(), reasons: z.array(z.string()).readonly() }))
+      .readonly(),
+  }),
+  z.object({ kind: z.literal('waiting'), for: z.int(), actor: z.string(), since: time }),
+  z.object({ kind: z.literal('output'), service: z.string(), line: z.string() }),
+  z.object({ kind: z.literal('note'), text: z.string() }),
+  z.object({ kind: z.literal('resumed'), worker: z.string() }),
+  z.object({ kind: z.literal('switched'), host: z.string(), services: count, ms: z.number() }),
+  z.object({ kind: z.literal('watch'), requests: count, failed: count, rescued: count, remainingMs: z.number() }),
+  z.object({
+    kind: z.literal('ended'),
+    outcome: releaseOutcome,
+    problems: z.array(problemSchema).readonly(),
+    traffic: trafficSchema.optional(),
+    ms: z.number(),
+  }),
+])
+
+export const eventSchema = z
+  .object({
+    fleet: z.string(),
+    environment: z.string(),
+    number: z.int(),
+    id: z.int().describe('Usable as Last-Event-ID.'),
+    at: time,
+    body: eventBody,
+  })
+  .openapi('ReleaseEvent')
+
+export const logLineSchema = z
+  .object({ host: z.string(), service: z.string(), slot, line: z.string() })
+  .openapi('LogLine')
+
+export const healthSchema = z
+  .object({ status: z.enum(['ok', 'unwell']), version: z.string(), detail: z.string().optional() })
+  .openapi('Health')

@@ -205,7 +205,7 @@ export function routerConformance(name: string, create: () => Router): void {
 
     test('without a shield a failure is passed on and the other slot hears nothing', async () => {
       await live({ shop: a })
-      const before = shop.b.requests
+      const before = shop.b.heard.length
       shop.a.behaviour = 500
       const failing = await whoAnswers(shop.route.port)
       shop.a.behaviour = 'reset'
@@ -213,7 +213,7 @@ export function routerConformance(name: string, create: () => Router): void {
 
       shop.a.behaviour = 200
       assert.deepEqual([failing, broken], [500, 502])
-      assert.equal(shop.b.requests, before)
+      assert.equal(shop.b.heard.length, before)
     })
 
     test('traffic counts only what arrived within the window, per service', async () => {
@@ -276,6 +276,33 @@ export function routerConformance(name: string, create: () => Router): void {
       const reply = await upload.finish('last')
       assert.equal(reply.status, 200)
       assert.deepEqual([echoOf(reply).slot, echoOf(reply).body], ['shop.b', 'first last'])
+    })
+
+    test('who is still sending a body when the slot stops is answered by the live set', async () => {
+      const brief = await trial.service('brief')
+      await trial.router.shape(trial.host, trial.fence, [shop.route, search.route, brief.route])
+      await live({ brief: a })
+      const uploads = [startUpload(brief.route.port), startUpload(brief.route.port)]
+      await Promise.all(uploads.map((upload) => upload.send('first ')))
+      await pause(20)
+      await live({ brief: { slot: 'a', hold: true } })
+      const room = await trial.router.waitingRoom(trial.host, trial.root)
+      await brief.a.stop()
+
+      const [held, moved] = [uploads[0]?.finish('last'), uploads[1]]
+      while (room.waiting() === 0) await pause(5)
+      await live({ brief: b })
+      room.open('brief', brief.b.port)
+      await room.close()
+
+      const replies = await Promise.all([held, moved?.finish('last')])
+      assert.deepEqual(
+        replies.map((reply) => reply && [echoOf(reply).slot, echoOf(reply).body]),
+        [
+          ['brief.b', 'first last'],
+          ['brief.b', 'first last'],
+        ],
+      )
     })
 
     test('closing the room refuses who waits; without a room hold answers 503', async () => {

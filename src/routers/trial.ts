@@ -19,8 +19,10 @@ export type Behaviour = number | 'reset' | ((request: IncomingMessage, response:
 export interface TrialSlot {
   readonly port: number
   behaviour: Behaviour
-  /** How many requests have reached it. */
-  requests: number
+  /** What has reached it: a path for each request. */
+  readonly heard: string[]
+  /** How many of them it has not answered yet. */
+  active: number
   /** Stops listening and breaks off what is open. */
   stop(): Promise<void>
 }
@@ -42,7 +44,8 @@ export async function trialSlot(slot: string, port = 0): Promise<TrialSlot> {
   const self: TrialSlot = {
     port: portOf(server.address()),
     behaviour: 200,
-    requests: 0,
+    heard: [],
+    active: 0,
     async stop() {
       if (!server.listening) return
       const closed = once(server, 'close')
@@ -53,7 +56,9 @@ export async function trialSlot(slot: string, port = 0): Promise<TrialSlot> {
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    self.requests += 1
+    self.active += 1
+    response.once('close', () => (self.active -= 1))
+    self.heard.push(request.url ?? '')
     const body = Buffer.concat(await request.toArray().catch(() => [])).toString()
     if (self.behaviour === 'reset') return void request.socket.resetAndDestroy()
     if (typeof self.behaviour === 'function') return self.behaviour(request, response)

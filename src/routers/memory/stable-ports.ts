@@ -43,14 +43,17 @@ export async function closeAll(state: State, ports: readonly number[]): Promise<
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  readonly body: Buffer
 }
 
-async function serve(state: State, port: number, exchange: Exchange): Promise<void> {
-  const { request, response } = exchange
+/** Decides once the whole request is there: what was live when its first byte came may be gone by then. */
+async function serve(state: State, port: number, { request, response }: Omit<Exchange, 'body'>): Promise<void> {
   const at = Date.now()
+  const body = Buffer.concat(await request.toArray().catch(() => []))
   const route = state.routes?.find((candidate) => candidate.port === port)
   const pending = state.pending.get(String(request.headers['x-drover-set']))
   const choice = route === undefined ? undefined : (pending ?? state.live)?.choices[route.service]
+  const exchange = { request, response, body }
   const rescued =
     route === undefined ? refuse(exchange, 'not released') : await follow(state, { route, choice }, exchange)
   if (route !== undefined && pending === undefined) {
@@ -58,25 +61,24 @@ async function serve(state: State, port: number, exchange: Exchange): Promise<vo
   }
 }
 
+interface Way {
+  readonly route: Route
+  readonly choice: RouteChoice | undefined
+}
+
 /** Does what the choice says; true when the other slot had to help. */
-async function follow(
-  state: State,
-  way: { route: Route; choice: RouteChoice | undefined },
-  exchange: Exchange,
-): Promise<boolean> {
-  const { route, choice } = way
+async function follow(state: State, { route, choice }: Way, exchange: Exchange): Promise<boolean> {
   if (choice === undefined) return refuse(exchange, 'not released')
   if (choice.hold === true) {
     const port = await waitFor(state, route.service, exchange.response)
     return port === undefined
       ? refuse(exchange, 'not available at the moment')
-      : tell(exchange, await ask(exchange.request, port))
+      : tell(exchange, await ask(exchange, port))
   }
-  const body = Buffer.concat(await exchange.request.toArray())
-  const first = await ask(exchange.request, portOf(route, choice.slot), body)
+  const first = await ask(exchange, portOf(route, choice.slot))
   if (choice.shielded !== true || !mayRepeat(exchange.request, first)) return tell(exchange, first)
   if (typeof first !== 'string') first.resume()
-  const second = await ask(exchange.request, portOf(route, otherSlot(choice.slot)), body)
+  const second = await ask(exchange, portOf(route, otherSlot(choice.slot)))
   tell(exchange, second)
   return typeof second !== 'string' && (second.statusCode ?? 502) < 500
 }
@@ -88,7 +90,7 @@ function waitFor(state: State, service: string, response: ServerResponse): Promi
 }
 
 /** The answer, or the code of the error that stood in its place. */
-async function ask(request: IncomingMessage, port: number, body?: Buffer): Promise<IncomingMessage | string> {
+async function ask({ request, body }: Exchange, port: number): Promise<IncomingMessage | string> {
   return askSlot(request, port, body).catch((error: unknown) => errorCode(error) ?? 'unknown')
 }
 

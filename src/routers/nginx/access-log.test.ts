@@ -38,6 +38,8 @@ describe('traffic from the access log', () => {
       line({ to: 'shop.a', status: 200, via: 'pending' }),
       // The waiting room had closed, the live set took over.
       line({ to: 'shop.a', status: 200, statuses: '502 : 200', addresses: 'unix:hold.sock : 127.0.0.1:1' }),
+      // The slot was stopped while the body was read, the live set has another one by now.
+      line({ to: 'shop.b', status: 200, statuses: '502 : 200', addresses: '127.0.0.1:1 : 127.0.0.1:2' }),
       line({ to: 'odd.name_x.hold', status: 503, statuses: '502 : -', addresses: 'unix:hold.sock : -' }),
       line({ to: 'shop.none', status: 503, statuses: '-', addresses: '-' }),
       line({ to: '', status: 400, statuses: '-', addresses: '-' }),
@@ -48,7 +50,7 @@ describe('traffic from the access log', () => {
 
     const counted = await traffic(START - 1000, START + 1)
 
-    assert.deepEqual(counted['shop'], { requests: 7, failed: 2, rescued: 1, slotFailures: 3, p50Ms: 10, p99Ms: 10 })
+    assert.deepEqual(counted['shop'], { requests: 8, failed: 2, rescued: 1, slotFailures: 3, p50Ms: 10, p99Ms: 10 })
     assert.equal(counted['odd.name_x']?.failed, 1)
     assert.deepEqual(Object.keys(counted).sort(), ['odd.name_x', 'shop'])
   })

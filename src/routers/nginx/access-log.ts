@@ -54,9 +54,10 @@ NF != 9 || $4 != "live" || $5 == "499" || $5 == "000" { next }
   service = substr($3, 1, match($3, /[.][^.]*$/) - 1)
   if (service == "") next
   requests[service]++
-  count = split($7, asked, /, | : /)
+  tries = split($7, try, / : /)
+  count = split(try[tries], asked, /, /)
   if ($5 >= 500) failed[service]++
-  else if (asked[1] ~ /^[0-9]/ && asked[count] != asked[1]) rescued[service]++
+  else if (asked[count] != asked[1]) rescued[service]++
   i = step($2 * 1000)
   if (i > top) top = i
   latency[service, i]++

@@ -184,18 +184,28 @@ ${renderChoice('        ')}        return 418;
 
         location / {
             proxy_pass http://$drover_to;
+            error_page 502 504 = @again;
+        }
+
+        # The slot was stopped while a long body was read, and has got nothing: by now the live set says something else.
+        location @again {
+            proxy_pass http://$drover_to;
+            error_page 418 = @unreleased;
+            error_page 419 = @hold;
+            if ($upstream_bytes_sent ~ [1-9]) { return 502; }
+${renderChoice('            ')}            return 418;
         }
 
         location @hold {
             proxy_pass http://unix:hold.sock:;
-            error_page 502 504 = @late;
+            error_page 502 504 = @left;
         }
 
-        # Who came while there was a waiting room and has sent the body only now. What the room got is not repeated.
-        location @late {
+        # The same for a waiting room that was closed. What it got before it died is not repeated.
+        location @left {
             proxy_pass http://$drover_to;
             error_page 418 419 = @full;
-            if ($upstream_bytes_sent != 0) { return 418; }
+            if ($upstream_bytes_sent ~ [1-9]) { return 418; }
 ${renderChoice('            ')}            return 418;
         }
 

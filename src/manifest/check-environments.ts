@@ -8,7 +8,7 @@ const MOST_ENVIRONMENTS = 100
 /** false: too many for the checks that compare them with each other. */
 export function checkEnvironments(manifest: Manifest, complaints: Complaints): boolean {
   const names = Object.keys(manifest.environments)
-  if (complaints.says('environments') && complaints.namesIn('environments').length === 0) {
+  if (complaints.isEmpty('environments')) {
     complaints.error(
       'no-environments',
       ['environments'],

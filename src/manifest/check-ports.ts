@@ -42,7 +42,7 @@ function usesOf(manifest: Manifest, complaints: Complaints): Use[] {
     const path = ['services', service, 'port']
     uses.push({ service, port: given.port, role: 'port', path })
     if (given.slots === undefined && slots[1] > HIGHEST) {
-      const hint = `Give it two free ports, such as slots: [${given.port - 20_000}, ${given.port - 10_000}].`
+      const hint = slotsHint(service, given.port - 20_000, new Set())
       complaints.error(
         'port-too-high',
         path,
@@ -61,6 +61,7 @@ function usesOf(manifest: Manifest, complaints: Complaints): Use[] {
 }
 
 function takenTwice(uses: readonly Use[], complaints: Complaints): Map<number, Use> {
+  const taken = new Set(uses.map(({ port }) => port))
   const byPort = new Map<number, Use>()
   const complained = new Set<string>()
   // Stable ports first: of two services that clash, the one whose slot is in the way is told, not the one it hits.
@@ -71,12 +72,19 @@ function takenTwice(uses: readonly Use[], complaints: Complaints): Map<number, U
     if (other === undefined || complained.has(pair)) continue
     complained.add(pair)
     const hint =
-      use.role === 'port'
-        ? 'Every service needs a port of its own.'
-        : `Give ${use.service} two free ports, such as slots: [${use.port + 1}, ${use.port + 2}].`
+      use.role === 'port' ? 'Every service needs a port of its own.' : slotsHint(use.service, use.port, taken)
     complaints.error('port-twice', use.path, `${use.port} is taken twice: ${roleOf(other)} and ${roleOf(use)}`, hint)
   }
   return byPort
+}
+
+/** Names two neighbouring ports that no service of the fleet has. */
+function slotsHint(service: string, from: number, taken: ReadonlySet<number>): string {
+  for (let port = from; port < HIGHEST; port++) {
+    if (!taken.has(port) && !taken.has(port + 1))
+      return `Give ${service} two free ports, such as slots: [${port}, ${port + 1}].`
+  }
+  return `Give ${service} two free ports as slots.`
 }
 
 function checkHighest(uses: readonly Use[], environments: Environments, complaints: Complaints): void {

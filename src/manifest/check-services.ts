@@ -7,7 +7,7 @@ import type { Complaints, Path } from './source.ts'
 
 /** What the schema cannot see: names that refer to each other, and keys that make no sense together. */
 export function checkServices(manifest: Manifest, complaints: Complaints): void {
-  if (complaints.says('services') && complaints.namesIn('services').length === 0) {
+  if (complaints.isEmpty('services')) {
     complaints.error('no-services', ['services'], 'names no service', 'Add one, such as `backend: { port: 3080 }`.')
   }
   checkNeeds(manifest, complaints)

@@ -1,4 +1,4 @@
-import { sortProblems } from '../problem/problem.ts'
+import { problem, sortProblems } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import { checkEnvironments } from './check-environments.ts'
 import { checkFolders } from './check-folders.ts'
@@ -33,8 +33,11 @@ export async function loadManifest(text: string, { file, repository }: LoadOptio
 
   const { source, value, problems, cutShort } = walk(yaml.document, file, yaml.lines)
   if (cutShort) return { problems: sortProblems(problems) }
-  const complaints = new Complaints(source)
-  for (const found of problems) complaints.add(found)
+  if (value === null && problems.length === 0)
+    return {
+      problems: [problem('manifest/empty', { file, line: 1, column: 1 }, 'is empty', '`drover init` writes a draft.')],
+    }
+  const complaints = new Complaints(source, problems)
   const manifest = validate(value, complaints)
   if (manifest === undefined) return { problems: sortProblems(complaints.problems) }
 

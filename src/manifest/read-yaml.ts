@@ -7,7 +7,7 @@ import type { Source } from './source.ts'
 
 /** Far above what a fleet of 2,000 services needs; what is larger is a mistake or an attack. */
 const MOST_CHARACTERS = 1024 * 1024
-const MOST_LEXEMES = 300_000
+const MOST_LEXEMES = 200_000
 const DEEPEST = 50
 const MOST_SYNTAX_PROBLEMS = 20
 

@@ -1,5 +1,5 @@
 import type { LineCounter } from 'yaml'
-import { formatProblem, problem } from '../problem/problem.ts'
+import { formatPlace, formatProblem, problem } from '../problem/problem.ts'
 import type { Place, Problem } from '../problem/problem.ts'
 
 /** Keys and list positions from the top of the document down. */
@@ -78,13 +78,16 @@ export function shorten(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 37)}...`
 }
 
-/** Collects problems of one source, each once. */
+/** Collects problems of one source, each once. What stands where the text itself was wrong is not complained about again. */
 export class Complaints {
   readonly #source: Source
   readonly #seen = new Map<string, Problem>()
+  readonly #broken: ReadonlySet<string>
 
-  constructor(source: Source) {
+  constructor(source: Source, found: readonly Problem[]) {
     this.#source = source
+    this.#broken = new Set(found.map(({ where }) => formatPlace(where)))
+    for (const each of found) this.#seen.set(formatProblem(each), each)
   }
 
   get problems(): Problem[] {
@@ -92,25 +95,30 @@ export class Complaints {
   }
 
   error(code: string, path: Path, what: string, hint?: string): void {
-    this.add(problem(`manifest/${code}`, placeOf(this.#source, path), what, hint))
+    this.#add(problem(`manifest/${code}`, placeOf(this.#source, path), what, hint))
   }
 
   /** An error about a key itself rather than about its value. */
   keyError(code: string, path: Path, what: string, hint?: string): void {
-    this.add(problem(`manifest/${code}`, placeOf(this.#source, path, 'key'), what, hint))
+    this.#add(problem(`manifest/${code}`, placeOf(this.#source, path, 'key'), what, hint))
   }
 
   warning(code: string, path: Path, what: string, hint?: string): void {
-    this.add({ ...problem(`manifest/${code}`, placeOf(this.#source, path), what, hint), severity: 'warning' })
+    this.#add({ ...problem(`manifest/${code}`, placeOf(this.#source, path), what, hint), severity: 'warning' })
   }
 
-  add(found: Problem): void {
-    this.#seen.set(formatProblem(found), found)
+  #add(found: Problem): void {
+    if (!this.#broken.has(formatPlace(found.where))) this.#seen.set(formatProblem(found), found)
   }
 
   /** Whether the document says something at a path, be it right or wrong. */
   says(...path: Path): boolean {
     return locate(this.#source.root, path) !== undefined
+  }
+
+  /** Whether there is a mapping at a path, and nothing in it. */
+  isEmpty(...path: Path): boolean {
+    return locate(this.#source.root, path)?.children !== undefined && this.namesIn(...path).length === 0
   }
 
   /** The names in a mapping of the document, those with something wrong inside too: all that may be referred to. */

@@ -7,7 +7,7 @@ import { placeAt, shorten } from './source.ts'
 import type { Located, Path, Source } from './source.ts'
 
 /** What aliases may grow a document to. */
-const MOST_PARTS = 300_000
+const MOST_PARTS = 100_000
 const DEEPEST = 60
 
 export interface Walked {

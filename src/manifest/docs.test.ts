@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, it } from 'node:test'
+import type { FileView } from './detect.ts'
 import { docsSections, manifestDocs } from './docs.ts'
 import { manifestJsonSchema } from './json-schema.ts'
 import type { JsonSchema } from './json-schema.ts'
+import { loadManifest } from './load.ts'
 import { generatedFiles } from './write-schema.ts'
 
 describe('what is generated', () => {
@@ -15,6 +17,22 @@ describe('what is generated', () => {
         content,
         `docs/${basename(file)} is stale: run node src/manifest/write-schema.ts`,
       )
+    }
+  })
+})
+
+describe('the page', () => {
+  it('has examples that Drover takes', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/manifest.md'), 'utf8')
+    const [smallest = '', services = '', environments = '', stores = ''] = [
+      ...page.matchAll(/```yaml\n([\s\S]*?)```/g),
+    ].map((match) => match[1])
+    const repository: FileView = { exists: () => true, list: () => ['go.mod'] }
+
+    for (const text of [smallest, `fleet: f\n${services}${environments}${stores}`]) {
+      const { problems } = await loadManifest(text, { file: 'drover.yaml', repository })
+
+      assert.deepEqual(problems, [])
     }
   })
 })

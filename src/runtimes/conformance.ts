@@ -30,7 +30,7 @@ export interface Bench {
   spec(
     service: string,
     conduct: Conduct,
-    options?: { slot?: SlotName; artifact?: string; release?: number },
+    options?: { slot?: SlotName; artifact?: string; release?: number; port?: number | undefined },
   ): Promise<SlotSpec>
   /** Lets something that is no slot listen on a port. */
   occupy(port: number): Promise<void>
@@ -86,7 +86,7 @@ function startSuite(make: Make): void {
   test('starting another spec in a slot ends the one before', async (t) => {
     const bench = await make(t)
     const old = await bench.spec('backend', 'serves', { artifact: 'old' })
-    const next = { ...(await bench.spec('backend', 'serves', { artifact: 'next' })), port: old.port ?? 0 }
+    const next = await bench.spec('backend', 'serves', { artifact: 'next', port: old.port })
     await bench.runtime.start(bench.host, fence(bench), [old])
     assert.equal(await answerOf(bench, old), 'old')
 

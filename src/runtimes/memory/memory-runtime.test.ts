@@ -30,8 +30,7 @@ function bench(): Bench {
     runtime,
     host,
     root: '/srv/shop',
-    async spec(service, conduct, { slot = 'a', artifact = 'artifact', release = 1 } = {}) {
-      ports += 1
+    async spec(service, conduct, { slot = 'a', artifact = 'artifact', release = 1, port = (ports += 1) } = {}) {
       conducts.set(conduct, conduct)
       return {
         ...SPEC,
@@ -40,7 +39,7 @@ function bench(): Bench {
         artifact,
         release,
         start: conduct,
-        ...(conduct === 'works' ? {} : { port: ports }),
+        ...(conduct === 'works' ? {} : { port }),
       }
     },
     async occupy(port) {

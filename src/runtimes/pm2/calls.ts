@@ -24,7 +24,23 @@ export function pm2Call(
   // Named by content: calls of other slots at the same time have files of their own.
   const name = `${verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
   const path = join(pm2Home(place.root).folder, name)
-  return [{ kind: 'write', path, content }, pm2Command(place, [verb, path]), { kind: 'remove', path }]
+  return [
+    ...homeOperations(place.root),
+    { kind: 'write', path, content },
+    pm2Command(place, [verb, path]),
+    { kind: 'remove', path },
+  ]
+}
+
+/** PM2's home, readable by nobody else: whoever reaches its sockets can start programs. */
+export function homeOperations(root: string): readonly Operation[] {
+  const home = pm2Home(root)
+  return [
+    { kind: 'folder', path: home.folder, mode: 0o700 },
+    ...(home.folder === home.link ? [] : [{ kind: 'link', path: home.link, target: home.folder } as const]),
+    // Without it the daemon measures the whole machine every 30 s.
+    { kind: 'write', path: join(home.folder, 'module_conf.json'), content: '{"pm2":{"sysmonit":"false"}}\n' },
+  ]
 }
 
 /**

@@ -16,8 +16,10 @@ export function renderEcosystem(root: string, slots: readonly (SlotRef & { reado
     const files = slotFiles(root, slot)
     return {
       name: appName(slot),
-      script: files.run,
-      interpreter: '/bin/sh',
+      // The launcher is an argument: PM2 breaks the path of a script at its blanks.
+      script: '/bin/sh',
+      args: [files.run],
+      interpreter: 'none',
       cwd: files.folder,
       out_file: '/dev/null',
       error_file: '/dev/null',

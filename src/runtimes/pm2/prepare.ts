@@ -1,22 +1,15 @@
-import { join } from 'node:path'
 import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem, refusal } from '../../problem/problem.ts'
-import { pm2Command } from './calls.ts'
-import { pm2Home } from './home.ts'
+import { homeOperations, pm2Command } from './calls.ts'
 import { scriptArgv } from './scripts.ts'
 
 /** Makes sure that PM2 is there and that its daemon runs, so that the first start does not pay for it. */
 export async function preparePm2(host: Host, fence: Fence, program: string): Promise<void> {
   await requirePrograms(host, program)
-  const home = pm2Home(fence.root)
   const operations: readonly Operation[] = [
-    { kind: 'folder', path: fence.root },
-    { kind: 'folder', path: home.folder, mode: 0o700 },
-    ...(home.folder === home.link ? [] : [{ kind: 'link', path: home.link, target: home.folder } as const]),
-    // Without it the daemon measures the whole machine every 30 s.
-    { kind: 'write', path: join(home.folder, 'module_conf.json'), content: '{"pm2":{"sysmonit":"false"}}\n' },
+    ...homeOperations(fence.root),
     pm2Command({ root: fence.root, program }, ['ping']),
   ]
   await act(host, fence, operations, { label: 'prepare PM2' })

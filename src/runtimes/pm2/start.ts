@@ -124,7 +124,7 @@ function notBegun(
       problem(
         'runtimes/not-begun',
         `host ${host.name}, ${spec.service}.${spec.slot}`,
-        `PM2 took the slot but did not start it within ${BEGIN_WITHIN_MS / 1000} s`,
+        `it was stopped meanwhile, or PM2 did not start it within ${BEGIN_WITHIN_MS / 1000} s`,
         `What does ${root}/pm2/pm2.log say?`,
       ),
     )

@@ -8,6 +8,7 @@ import { codes, eventually, migrate, refused, running } from '../../test/databas
 import { startTestServer } from '../../test/databases/server.ts'
 import type { TestDatabase, TestServer } from '../../test/databases/server.ts'
 import { localHost } from '../hosts/local/local-host.ts'
+import { NETWORK_VARIABLES, passOn } from '../hosts/pass-on.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { MigrationResult } from './migrate.ts'
 
@@ -36,7 +37,10 @@ async function installed(source: string, target: string): Promise<string> {
     await symlink(there, join(target, 'node_modules'))
     return target
   }
-  const end = await localHost().run({ program: 'npm', argv: ['ci'], cwd: target }, { timeoutMs: 300_000 })
+  const end = await localHost().run(
+    { program: 'npm', argv: ['ci'], cwd: target, env: passOn(NETWORK_VARIABLES) },
+    { timeoutMs: 300_000 },
+  )
   assert.ok(end.ok, end.stderr)
   return target
 }

@@ -15,22 +15,22 @@ export function checkServices(manifest: Manifest, complaints: Complaints): void 
   for (const [name, service] of Object.entries(manifest.services)) {
     if (!complaints.says('services', name, 'port')) checkWorker(name, service, complaints)
     if (service.migrate !== undefined) checkMigration(manifest, name, complaints)
-    if (
-      service.language === 'command' &&
-      service.start === undefined &&
-      manifest.defaults?.start === undefined &&
-      !complaints.says('services', name, 'start')
-    ) {
-      complaints.error(
-        'no-start',
-        ['services', name, 'language'],
-        'command says nothing about how to start the service',
-        'Give it `start`.',
-      )
-    }
+    checkStart(manifest, name, complaints)
     checkPasswords(service.variables, ['services', name, 'variables'], complaints)
   }
   checkPasswords(manifest.defaults?.variables, ['defaults', 'variables'], complaints)
+}
+
+function checkStart(manifest: Manifest, name: string, complaints: Complaints): void {
+  const path = ['services', name]
+  const hasStart = complaints.says(...path, 'start') || manifest.defaults?.start !== undefined
+  if (manifest.services[name]?.language !== 'command' || hasStart) return
+  complaints.error(
+    'no-start',
+    [...path, 'language'],
+    'command says nothing about how to start the service',
+    'Give it `start`.',
+  )
 }
 
 function checkNeeds(manifest: Manifest, complaints: Complaints): void {

@@ -30,6 +30,7 @@ import { pm2Runtime } from './runtimes/pm2/pm2-runtime.ts'
 import { readEnvFile } from './secrets/env-file.ts'
 import { Secret } from './secrets/secret.ts'
 import { openRepository } from './source/repository.ts'
+import type { QueryResultRow } from 'pg'
 
 export interface ControlPlaneOptions {
   /** Everything that this control plane keeps on its machine lies below. */
@@ -52,7 +53,10 @@ export interface OpenedControlPlane {
 /** Puts the drivers together: the only place that knows which ones exist. */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<OpenedControlPlane> {
   await using opening = new AsyncDisposableStack()
-  const embedded = options.databaseUrl === undefined ? await startEmbeddedPostgres({ folder: join(options.folder, 'postgres') }) : undefined
+  const embedded =
+    options.databaseUrl === undefined
+      ? await startEmbeddedPostgres({ folder: join(options.folder, 'postgres') })
+      : undefined
   if (embedded !== undefined) opening.defer(() => embedded.stop())
   const url = options.databaseUrl ?? embedded!.url
   await migrate(url)
@@ -72,7 +76,12 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   opening.defer(() => engine.shutdown())
   const bell = eventBell(database)
   opening.defer(() => bell.close())
-  const parts = { context, engine, release, onEvent: bell.subscribe }
+  const parts = {
+    context,
+    engine,
+    release,
+    onEvent: (callback: (release: string | undefined) => void) => bell.subscribe(callback),
+  }
   await startForgotten(parts)
 
   const opened = opening.move()
@@ -90,9 +99,17 @@ interface Identity {
 
 async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epoch }: Identity): Promise<Context> {
   const local = localHost({ name: 'local' })
+  const hosts: Record<string, Host> = { local }
   const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
-  const routers = { nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }) }
-  const builders: Record<Language, Builder> = { node: nodeBuilder, go: goBuilder, python: pythonBuilder, command: commandBuilder }
+  const routers = {
+    nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }),
+  }
+  const builders: Record<Language, Builder> = {
+    node: nodeBuilder,
+    go: goBuilder,
+    python: pythonBuilder,
+    command: commandBuilder,
+  }
   const repositories = new Map<string, ReturnType<typeof openRepository>>()
   return {
     records: recordStore(sql),
@@ -101,13 +118,14 @@ async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epo
     store: await openArtifactStore(join(options.folder, 'store')),
     worker: `${worker} ${process.pid}`,
     buildConcurrency: availableParallelism(),
-    host: (name) => named({ local } as Record<string, Host>, 'host', name),
+    host: (name) => named(hosts, 'host', name),
     buildHost: local,
     runtime: (name) => named(runtimes, 'runtime', name),
     router: (name) => named(routers, 'router', name),
     builder: (language) => builders[language],
     repository: (_fleet, url) => {
-      const opened = repositories.get(url) ?? openRepository({ url, folder: join(options.folder, 'repositories'), host: local })
+      const opened =
+        repositories.get(url) ?? openRepository({ url, folder: join(options.folder, 'repositories'), host: local })
       repositories.set(url, opened)
       // One that could not be opened is tried anew the next time.
       opened.catch(() => repositories.delete(url))
@@ -121,7 +139,13 @@ async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epo
 
 function named<T>(drivers: Readonly<Record<string, T>>, kind: string, name: string): T {
   const driver = Object.hasOwn(drivers, name) ? drivers[name] : undefined
-  if (driver === undefined) throw refusal(`release/unknown-${kind}`, `${kind} ${name}`, 'is not known to this Drover', `It knows ${Object.keys(drivers).join(', ')}.`)
+  if (driver === undefined)
+    throw refusal(
+      `release/unknown-${kind}`,
+      `${kind} ${name}`,
+      'is not known to this Drover',
+      `It knows ${Object.keys(drivers).join(', ')}.`,
+    )
   return driver
 }
 
@@ -139,10 +163,9 @@ function workerName(folder: string): string {
 /** A database that is away for a while is waited for: a release under way goes on when it is back. */
 function patientSql(database: Database<never>): Sql {
   return {
-    query: async <Row>(text: string, values: readonly unknown[] = []) => {
-      const { rows } = await patiently(() => database.pool.query(text, [...values]))
-      return { rows: rows as Row[] }
-    },
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+    query: <Row>(text: string, values: readonly unknown[] = []) =>
+      patiently(() => database.pool.query<Row & QueryResultRow>(text, [...values])),
   }
 }
 
@@ -151,7 +174,10 @@ async function health(database: Database<never>): Promise<{ ok: boolean; detail?
     await database.pool.query('select 1')
     return { ok: true }
   } catch (error) {
-    return { ok: false, detail: `the database does not answer: ${error instanceof Error ? error.message : String(error)}` }
+    return {
+      ok: false,
+      detail: `the database does not answer: ${error instanceof Error ? error.message : String(error)}`,
+    }
   }
 }
 
@@ -164,7 +190,11 @@ interface EventBell {
 function eventBell(database: Database<never>): EventBell {
   const callbacks = new Set<(release: string | undefined) => void>()
   const stop = new AbortController()
-  const listening = database.listen('release_events', (release) => callbacks.forEach((callback) => callback(release)), stop.signal)
+  const listening = database.listen(
+    'release_events',
+    (release) => callbacks.forEach((callback) => callback(release)),
+    stop.signal,
+  )
   // Without announcements the events are still read, only later: see followEvents.
   listening.catch(() => undefined)
   return {

@@ -20,7 +20,10 @@ const checks = [
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
 for (const [name, program, args] of checks) {
-  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', program), args, { cwd: root, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', program), args, {
+    cwd: root,
+    encoding: 'utf8',
+  })
   if (status === 0) totals.passed++
   else {
     totals.failed++
@@ -52,9 +55,10 @@ async function* counted(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEv
 }
 
 function count({ type, data }: Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>): void {
-  const error = data.details?.error as { failureType?: string } | undefined
-  const suite = (data.details as { type?: string } | undefined)?.type === 'suite'
-  if (suite && (type === 'test:pass' || error?.failureType === 'subtestsFailed')) return
+  const details = data.details as
+    | { readonly type?: string; readonly error?: { readonly failureType?: string } }
+    | undefined
+  if (details?.type === 'suite' && (type === 'test:pass' || details.error?.failureType === 'subtestsFailed')) return
   if (data.skip !== undefined || data.todo !== undefined) totals.skipped++
   else if (type === 'test:pass') totals.passed++
   else totals.failed++

@@ -18,17 +18,27 @@ export interface Built {
 }
 
 /** Which of these services have an artifact for this commit already; changes nothing. */
-export async function findBuilt(context: Context, repository: Repository, blueprint: Blueprint, commit: string): Promise<Map<string, Artifact>> {
+export async function findBuilt(
+  context: Context,
+  repository: Repository,
+  blueprint: Blueprint,
+  commit: string,
+): Promise<Map<string, Artifact>> {
   const paths = [...new Set(blueprint.services.flatMap((service) => pathsOf(service, blueprint)))]
   const trees = await repository.trees(commit, paths)
   const found = await Promise.all(
-    blueprint.services.map(async (service) => [service.name, await findArtifact(question(context, service, blueprint, trees))] as const),
+    blueprint.services.map(
+      async (service) => [service.name, await findArtifact(question(context, service, blueprint, trees))] as const,
+    ),
   )
   return new Map(found.flatMap(([name, artifact]) => (artifact === undefined ? [] : [[name, artifact] as const])))
 }
 
 /** Builds one service of a commit, or finds that another release or process has built it meanwhile. */
-export async function build(scope: Scope, { service: name, commit }: { readonly service: string; readonly commit: string }): Promise<Built> {
+export async function build(
+  scope: Scope,
+  { service: name, commit }: { readonly service: string; readonly commit: string },
+): Promise<Built> {
   const release = await enter(scope, 'build')
   const blueprint = blueprintOf(release)
   const service = blueprint.services.find((candidate) => candidate.name === name)!
@@ -53,9 +63,20 @@ function repositoryOf(scope: Scope, release: StoredRelease): Promise<Repository>
   return scope.context.repository(scope.ref.fleet, release.repository)
 }
 
-function question(context: Context, service: Service, blueprint: Blueprint, trees: ReadonlyMap<string, string | undefined>): BuildQuestion {
+function question(
+  context: Context,
+  service: Service,
+  blueprint: Blueprint,
+  trees: ReadonlyMap<string, string | undefined>,
+): BuildQuestion {
   const own = new Map(pathsOf(service, blueprint).map((path) => [path, trees.get(path)]))
-  return { service, trees: own, builder: context.builder(service.language), store: context.store, host: context.buildHost }
+  return {
+    service,
+    trees: own,
+    builder: context.builder(service.language),
+    store: context.store,
+    host: context.buildHost,
+  }
 }
 
 function pathsOf(service: Service, blueprint: Blueprint): string[] {

@@ -68,12 +68,20 @@ function isOptional(stores: readonly Store[], variable: string): boolean {
 function missing(input: ConfigureInput, variable: string, secret: string): Problem {
   const where = `${input.fleet}/${input.environment} service ${input.service.name}`
   const name = variable === secret ? variable : `${variable} (secret ${secret})`
-  return problem('release/missing-secret', where, `${name} has no value`, `Put a line ${secret}=… into ${input.secretsPlace}.`)
+  return problem(
+    'release/missing-secret',
+    where,
+    `${name} has no value`,
+    `Put a line ${secret}=… into ${input.secretsPlace}.`,
+  )
 }
 
 function contentName(input: ConfigureInput, variables: SlotVariables): string {
   const { port, slotPorts, start, drainMs } = input.service
-  const values = variables.map(([name, value]) => [name, typeof value === 'string' ? value : { hmac: fingerprint(input.key, value) }])
+  const values = variables.map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : { hmac: fingerprint(input.key, value) },
+  ])
   const text = JSON.stringify({ port, slotPorts, start, drainMs, values })
   return createHash('sha256').update(text).digest('hex').slice(0, 20)
 }

@@ -43,7 +43,12 @@ export interface EnvironmentStatus extends EnvironmentRef {
   /** The release under way, if any. */
   readonly active?: Release
   readonly services: readonly ServiceStatus[]
-  readonly hosts: readonly { readonly host: string; readonly reachable: boolean; readonly router: 'running' | 'stopped'; readonly problem?: string }[]
+  readonly hosts: readonly {
+    readonly host: string
+    readonly reachable: boolean
+    readonly router: 'running' | 'stopped'
+    readonly problem?: string
+  }[]
 }
 
 export interface ServiceStatus {

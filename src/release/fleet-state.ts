@@ -6,7 +6,10 @@ import type { Site } from './scope.ts'
 export async function observe(sites: readonly Site[]): Promise<{ before: Before; hosts: HostState[] }> {
   const reports = await Promise.all(
     sites.map(async (site) => {
-      const [router, slots] = await Promise.all([site.router.observe(site.host, site.root), site.runtime.observe(site.host, site.root)])
+      const [router, slots] = await Promise.all([
+        site.router.observe(site.host, site.root),
+        site.runtime.observe(site.host, site.root),
+      ])
       return { host: site.host.name, live: router.live, slots }
     }),
   )

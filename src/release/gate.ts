@@ -29,13 +29,22 @@ export async function passGate(scope: Scope): Promise<void> {
 /** A port can change hands only through a release in which nobody has it: its old owner answers until the switch. */
 function takenPorts(set: ReleaseSet, live: ReleaseSet): Problem[] {
   const leaving = Object.values(live).filter(({ definition }) => set[definition.name] === undefined)
-  const owners = new Map(leaving.flatMap(({ definition }) => portsOf(definition).map((port) => [port, definition.name] as const)))
+  const owners = new Map(
+    leaving.flatMap(({ definition }) => portsOf(definition).map((port) => [port, definition.name] as const)),
+  )
   return Object.values(set).flatMap(({ definition }) =>
     portsOf(definition).flatMap((port) => {
       const owner = owners.get(port)
       if (owner === undefined) return []
       const hint = `Release ${owner} away first, or give ${definition.name} another port.`
-      return [problem('release/port-changes-hands', `service ${definition.name}`, `takes port ${port} from ${owner}, which this release removes`, hint)]
+      return [
+        problem(
+          'release/port-changes-hands',
+          `service ${definition.name}`,
+          `takes port ${port} from ${owner}, which this release removes`,
+          hint,
+        ),
+      ]
     }),
   )
 }
@@ -50,10 +59,24 @@ async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {
   const problems: Problem[] = []
   if (free.freeBytes < needed + RESERVE_BYTES) {
     const what = `has ${megabytes(free.freeBytes)} free, the release needs up to ${megabytes(needed)} and ${megabytes(RESERVE_BYTES)} in reserve`
-    problems.push(problem('release/disk', `host ${site.host.name} ${site.root}`, what, 'Free space there, or set `keep` lower so that fewer old releases stay.'))
+    problems.push(
+      problem(
+        'release/disk',
+        `host ${site.host.name} ${site.root}`,
+        what,
+        'Free space there, or set `keep` lower so that fewer old releases stay.',
+      ),
+    )
   }
   if (free.freeInodes !== undefined && free.freeInodes < RESERVE_INODES) {
-    problems.push(problem('release/inodes', `host ${site.host.name} ${site.root}`, `has ${free.freeInodes} inodes free, ${RESERVE_INODES} are needed`, 'Remove small files there.'))
+    problems.push(
+      problem(
+        'release/inodes',
+        `host ${site.host.name} ${site.root}`,
+        `has ${free.freeInodes} inodes free, ${RESERVE_INODES} are needed`,
+        'Remove small files there.',
+      ),
+    )
   }
   return problems
 }

@@ -34,7 +34,13 @@ export async function keep(scope: Scope): Promise<void> {
 function hostRecord(release: StoredRelease): string {
   const services = Object.entries(planned(release).set).map(([service, member]) => [
     service,
-    { artifact: member.artifact.id, config: member.config, start: member.artifact.start, cwd: member.artifact.cwd, release: member.release },
+    {
+      artifact: member.artifact.id,
+      config: member.config,
+      start: member.artifact.start,
+      cwd: member.artifact.cwd,
+      release: member.release,
+    },
   ])
   const { fleet, environment, number, commit } = release
   return `${JSON.stringify({ fleet, environment, number, commit, services: Object.fromEntries(services) }, null, 2)}\n`

@@ -11,22 +11,40 @@ import type { Site } from './scope.ts'
 const MOST_WAITING = 10_000
 
 /** The last lines of the live slots of some or all services, and with `follow` everything that comes after. */
-export async function* logLines(context: Context, environment: EnvironmentRef, options: LogOptions): AsyncGenerator<LogLine> {
+export async function* logLines(
+  context: Context,
+  environment: EnvironmentRef,
+  options: LogOptions,
+): AsyncGenerator<LogLine> {
   const live = await context.records.live(environment)
-  if (live === undefined) throw refusal('release/nothing-live', `${environment.fleet}/${environment.environment}`, 'nothing is live, so nothing logs')
+  if (live === undefined)
+    throw refusal(
+      'release/nothing-live',
+      `${environment.fleet}/${environment.environment}`,
+      'nothing is live, so nothing logs',
+    )
   const known = blueprintOf(live).services.map((service) => service.name)
   for (const service of options.services ?? []) {
     if (known.includes(service)) continue
     const near = nearMiss(service, known)
-    throw refusal('release/unknown-service', `service ${service}`, 'is not in the fleet', near === undefined ? `It has ${known.join(', ')}.` : `Did you mean ${near}?`)
+    throw refusal(
+      'release/unknown-service',
+      `service ${service}`,
+      'is not in the fleet',
+      near === undefined ? `It has ${known.join(', ')}.` : `Did you mean ${near}?`,
+    )
   }
   const chosen = new Set(options.services?.length ? options.services : known)
   const all = sites(context, environment.fleet, blueprintOf(live).environment)
   const slots = await Promise.all(all.map(async (site) => ({ site, slots: await liveSlots(site, chosen) })))
-  if (options.follow) return yield* follow(slots, options)
+  if (options.follow) {
+    yield* follow(slots, options)
+    return
+  }
   for (const { site, slots: refs } of slots) {
     for (const ref of refs) {
-      for (const line of await site.runtime.tail(site.host, site.root, ref, options.lines)) yield { host: site.host.name, ...ref, line }
+      for (const line of await site.runtime.tail(site.host, site.root, ref, options.lines))
+        yield { host: site.host.name, ...ref, line }
     }
   }
 }
@@ -38,7 +56,10 @@ async function liveSlots(site: Site, chosen: ReadonlySet<string>): Promise<SlotR
     .map(([service, choice]) => ({ service, slot: choice.slot }))
 }
 
-async function* follow(sources: readonly { site: Site; slots: readonly SlotRef[] }[], { lines, signal }: LogOptions): AsyncGenerator<LogLine> {
+async function* follow(
+  sources: readonly { site: Site; slots: readonly SlotRef[] }[],
+  { lines, signal }: LogOptions,
+): AsyncGenerator<LogLine> {
   const waiting: LogLine[] = []
   let wake: (() => void) | undefined
   const stop = new AbortController()

@@ -27,7 +27,12 @@ export function makeControlPlane(parts: ControlPlaneParts): ControlPlane {
     cancel: async (ref, actor) => {
       const before = await records.find(ref)
       if (!(await records.markCancelled(ref, actor))) {
-        throw refusal('release/ended', `release ${ref.number}`, `has ended already: ${before.outcome}`, before.outcome === 'kept' ? `\`drover rollback ${ref.environment}\` goes back.` : undefined)
+        throw refusal(
+          'release/ended',
+          `release ${ref.number}`,
+          `has ended already: ${before.outcome}`,
+          before.outcome === 'kept' ? `\`drover rollback ${ref.environment}\` goes back.` : undefined,
+        )
       }
       await records.emit(ref, { kind: 'note', text: `${actor} asked to cancel it, in the step ${before.phase}` })
       await engine.cancel(`${workflowId(ref)}/story`)
@@ -43,15 +48,31 @@ export function makeControlPlane(parts: ControlPlaneParts): ControlPlane {
   }
 }
 
-async function queue({ context, engine, release: workflow }: ControlPlaneParts, environment: EnvironmentRef, request: Request): Promise<Release> {
+async function queue(
+  { context, engine, release: workflow }: ControlPlaneParts,
+  environment: EnvironmentRef,
+  request: Request,
+): Promise<Release> {
   const { records } = context
-  const repository = request.order.goal === 'deploy' ? request.order.repository : await records.repository(environment.fleet)
+  const repository =
+    request.order.goal === 'deploy' ? request.order.repository : await records.repository(environment.fleet)
   if (repository === undefined) {
-    throw refusal('release/unknown-fleet', `fleet ${environment.fleet}`, 'nothing of it has been released yet', `Start with \`drover deploy ${environment.environment}\`.`)
+    throw refusal(
+      'release/unknown-fleet',
+      `fleet ${environment.fleet}`,
+      'nothing of it has been released yet',
+      `Start with \`drover deploy ${environment.environment}\`.`,
+    )
   }
   const release = await records.add(environment, repository, request)
   const [first] = (await records.open(environment)).filter((other) => other.number !== release.number)
-  if (first !== undefined) await records.emit(release, { kind: 'waiting', for: first.number, actor: first.actor, since: first.startedAt ?? first.requestedAt })
+  if (first !== undefined)
+    await records.emit(release, {
+      kind: 'waiting',
+      for: first.number,
+      actor: first.actor,
+      since: first.startedAt ?? first.requestedAt,
+    })
   const { fleet, environment: name, number } = release
   await engine.start(workflow, workflowId(release), { fleet, environment: name, number }, { lane: laneOf(environment) })
   return release

@@ -28,7 +28,14 @@ export async function migrate(scope: Scope, service: string): Promise<void> {
   }
   const url = env[store.variable]
   if (url === undefined || typeof url === 'string') {
-    throw new Refusal([problem('release/store-address', `store ${store.name}`, `${store.variable} must be a secret to be migrated`, `Declare it as {secret: ${store.variable}}.`)])
+    throw new Refusal([
+      problem(
+        'release/store-address',
+        `store ${store.name}`,
+        `${store.variable} must be a secret to be migrated`,
+        `Declare it as {secret: ${store.variable}}.`,
+      ),
+    ])
   }
   await scope.context.permits.current(scope.ref, scope.holder)
 
@@ -46,6 +53,16 @@ export async function migrate(scope: Scope, service: string): Promise<void> {
     signal: scope.signal,
     onLine: (line) => void emit(scope, { kind: 'output', service, line }).catch(() => undefined),
   })
-  const detail = result.outcome === 'nothing-to-do' ? 'nothing to migrate' : `applied ${result.migrations?.join(', ') ?? 'by its own command'}`
-  await emit(scope, { kind: 'service', service, host: site.host.name, state: 'migrated', detail, ms: Date.now() - started })
+  const detail =
+    result.outcome === 'nothing-to-do'
+      ? 'nothing to migrate'
+      : `applied ${result.migrations?.join(', ') ?? 'by its own command'}`
+  await emit(scope, {
+    kind: 'service',
+    service,
+    host: site.host.name,
+    state: 'migrated',
+    detail,
+    ms: Date.now() - started,
+  })
 }

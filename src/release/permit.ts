@@ -35,7 +35,9 @@ export function permits(sql: Sql, epoch: () => Promise<number>): Permits {
         update drover.permits set epoch = $4, number = drover.next_permit(number)
         where fleet = $1 and environment = $2 and holder = $3 and epoch < $4
         returning number`
-      const raised = (await sql.query<{ number: string }>(text, [environment.fleet, environment.environment, holder, now])).rows[0]
+      const raised = (
+        await sql.query<{ number: string }>(text, [environment.fleet, environment.environment, holder, now])
+      ).rows[0]
       return raised === undefined ? held(sql, environment, holder) : Number(raised.number)
     },
   }
@@ -43,7 +45,8 @@ export function permits(sql: Sql, epoch: () => Promise<number>): Permits {
 
 async function held(sql: Sql, environment: EnvironmentRef, holder: string): Promise<number> {
   const text = 'select holder, number from drover.permits where fleet = $1 and environment = $2'
-  const row = (await sql.query<{ holder: string; number: string }>(text, [environment.fleet, environment.environment])).rows[0]
+  const row = (await sql.query<{ holder: string; number: string }>(text, [environment.fleet, environment.environment]))
+    .rows[0]
   if (row?.holder === holder) return Number(row.number)
   throw refusal(
     'release/permit-lost',

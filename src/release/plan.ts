@@ -97,8 +97,9 @@ interface HostMoves {
 
 /** The plan that takes the hosts from what they report to what is wanted. Time and memory grow with services × hosts. */
 export function makePlan(input: PlanInput): Plan {
-  const wanted = [...input.wanted].sort(byName)
-  const state = input.hosts.map(indexSlots)
+  // Whatever order the inputs came in: the hash must depend on what they say alone.
+  const wanted = input.wanted.map((service) => ({ ...service, needs: service.needs.toSorted(compare) })).sort(byName)
+  const state = input.hosts.toSorted((a, b) => compare(a.host, b.host)).map(indexSlots)
   const observations = new Map<string, Observation>()
   const byHost = state.map((host) => hostMoves(host, wanted, observations))
   const services = servicePlans(wanted, state, observations)
@@ -139,12 +140,19 @@ interface Observation {
   readonly reasons: Set<string>
 }
 
-function hostMoves(host: IndexedHost, wanted: readonly WantedService[], observations: Map<string, Observation>): HostMoves {
+function hostMoves(
+  host: IndexedHost,
+  wanted: readonly WantedService[],
+  observations: Map<string, Observation>,
+): HostMoves {
   const moves = new Map<string, Move>()
   const here = new Set<string>()
   for (const service of wanted) {
     const observation = observationOf(observations, service.name)
-    if (!service.hosts.has(host.host)) continue
+    if (!service.hosts.has(host.host)) {
+      if (host.live[service.name] !== undefined) leaves(observation, host.host)
+      continue
+    }
     here.add(service.name)
     const move = moveOf(host, service, observation)
     if (move !== undefined) moves.set(service.name, move)
@@ -165,6 +173,12 @@ function observationOf(observations: Map<string, Observation>, service: string):
   return observation
 }
 
+function leaves(observation: Observation, host: string): void {
+  observation.liveSomewhere = true
+  observation.differs = true
+  observation.reasons.add(`no longer on ${host}`)
+}
+
 function moveOf(host: IndexedHost, service: WantedService, observation: Observation): Move | undefined {
   const liveSlot = host.live[service.name]
   const live = liveSlot === undefined ? undefined : host.slots.get(`${service.name}/${liveSlot}`)
@@ -178,7 +192,13 @@ function moveOf(host: IndexedHost, service: WantedService, observation: Observat
   const there = host.slots.get(`${service.name}/${slot}`)
   const runsAlready = there?.state === 'running' && isVersion(there, service)
   const kind = service.swaps ? 'swap' : runsAlready ? 'adopt' : 'start'
-  return { key: `start:${host.host}:${service.name}`, service, kind, slot, retires: liveSlot !== undefined && !service.swaps }
+  return {
+    key: `start:${host.host}:${service.name}`,
+    service,
+    kind,
+    slot,
+    retires: liveSlot !== undefined && !service.swaps,
+  }
 }
 
 function whyReplace(service: WantedService, live: SlotReport | undefined): string | undefined {
@@ -190,7 +210,7 @@ function whyReplace(service: WantedService, live: SlotReport | undefined): strin
 }
 
 function isVersion(report: SlotReport, service: WantedService): boolean {
-  return report.artifact === service.artifact && report.config === service.config
+  return service.artifact !== undefined && report.artifact === service.artifact && report.config === service.config
 }
 
 function servicePlans(
@@ -202,7 +222,9 @@ function servicePlans(
     const observation = observations.get(service.name)
     const change: Change = !observation?.differs ? 'same' : observation.liveSomewhere ? 'change' : 'add'
     const sourceReasons = change === 'same' ? [] : service.reasons
-    const observed = [...(observation?.reasons ?? [])].filter((reason) => sourceReasons.length === 0 || reason !== 'another artifact')
+    const observed = [...(observation?.reasons ?? [])].filter(
+      (reason) => sourceReasons.length === 0 || reason !== 'another artifact',
+    )
     return {
       service: service.name,
       change,
@@ -224,14 +246,18 @@ function stepsOf(ordered: readonly WantedService[], hosts: readonly HostMoves[])
   const migrations = migrationSteps(ordered, busy, stages)
   const before = [...stages, ...migrations].map((step) => step.key)
   const starts = startSteps(ordered, busy, migrations.length > 0 ? migrations.map((step) => step.key) : undefined)
-  const prepared: Step = { key: 'prepared', kind: 'prepared', after: starts.length > 0 ? starts.map((step) => step.key) : before }
+  const prepared: Step = { key: 'prepared', kind: 'prepared', after: before.concat(starts.map((step) => step.key)) }
   const swaps = swapSteps(ordered, busy)
   const switches = switchSteps(busy, swaps)
   const verify: Step = { key: 'verify', kind: 'verify', after: switches.map((step) => step.key) }
   return stages.concat(migrations, starts, prepared, swaps, switches, verify, retireSteps(busy))
 }
 
-function migrationSteps(ordered: readonly WantedService[], busy: readonly HostMoves[], stages: readonly Step[]): Step[] {
+function migrationSteps(
+  ordered: readonly WantedService[],
+  busy: readonly HostMoves[],
+  stages: readonly Step[],
+): Step[] {
   const steps: Step[] = []
   const lastOfStore = new Map<string, string>()
   for (const service of ordered) {
@@ -247,33 +273,53 @@ function migrationSteps(ordered: readonly WantedService[], busy: readonly HostMo
   return steps
 }
 
-function startSteps(ordered: readonly WantedService[], busy: readonly HostMoves[], migrations: readonly string[] | undefined): Step[] {
+function startSteps(
+  ordered: readonly WantedService[],
+  busy: readonly HostMoves[],
+  migrations: readonly string[] | undefined,
+): Step[] {
   const elsewhere = new Map<string, readonly string[]>()
   const steps: Step[] = []
-  for (const host of busy) {
-    const first = migrations ?? [`stage:${host.host}`]
-    for (const service of ordered) {
+  // By service, then by host: a need that lives elsewhere stands before those that wait for it.
+  for (const service of ordered) {
+    for (const host of busy) {
       const move = host.moves.get(service.name)
       if (move === undefined || move.kind === 'swap') continue
-      const after = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
-      steps.push({ key: move.key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after: after.length > 0 ? after : first })
+      const needs = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
+      const own = `stage:${host.host}`
+      // What it waits for on its own host, and every migration, has waited for the staging of this host.
+      const first = migrations ?? (needs.onHost ? [] : [own])
+      const after = needs.keys.length === 0 ? first : migrations === undefined ? [...first, ...needs.keys] : needs.keys
+      steps.push({ key: move.key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after })
     }
   }
   return steps
 }
 
 /** A need that starts on the same host is waited for there; one that lives elsewhere, on every host that starts it. */
-function needsOf(service: WantedService, host: HostMoves, elsewhere: (need: string) => readonly string[]): readonly string[] {
+function needsOf(
+  service: WantedService,
+  host: HostMoves,
+  elsewhere: (need: string) => readonly string[],
+): { readonly keys: readonly string[]; readonly onHost: boolean } {
   const keys: string[] = []
+  let onHost = false
   for (const need of service.needs) {
     const here = host.moves.get(need)
     if (here === undefined) keys.push(...elsewhere(need))
-    else if (here.kind !== 'swap') keys.push(here.key)
+    else if (here.kind !== 'swap') {
+      keys.push(here.key)
+      onHost = true
+    }
   }
-  return keys
+  return { keys, onHost }
 }
 
-function keysElsewhere(need: string, busy: readonly HostMoves[], found: Map<string, readonly string[]>): readonly string[] {
+function keysElsewhere(
+  need: string,
+  busy: readonly HostMoves[],
+  found: Map<string, readonly string[]>,
+): readonly string[] {
   let keys = found.get(need)
   if (keys === undefined) {
     keys = busy.flatMap((host) => {
@@ -291,7 +337,14 @@ function swapSteps(ordered: readonly WantedService[], busy: readonly HostMoves[]
     for (const service of ordered) {
       const move = host.moves.get(service.name)
       if (move?.kind !== 'swap') continue
-      steps.push({ key: `swap:${host.host}:${service.name}`, kind: 'swap', service: service.name, host: host.host, slot: move.slot, after: ['prepared'] })
+      steps.push({
+        key: `swap:${host.host}:${service.name}`,
+        kind: 'swap',
+        service: service.name,
+        host: host.host,
+        slot: move.slot,
+        after: ['prepared'],
+      })
     }
   }
   return steps
@@ -311,10 +364,24 @@ function retireSteps(busy: readonly HostMoves[]): Step[] {
   for (const host of busy) {
     for (const [service, move] of host.moves) {
       if (!move.retires) continue
-      steps.push({ key: `retire:${host.host}:${service}`, kind: 'retire', service, host: host.host, slot: otherSlot(move.slot), after: ['verify'] })
+      steps.push({
+        key: `retire:${host.host}:${service}`,
+        kind: 'retire',
+        service,
+        host: host.host,
+        slot: otherSlot(move.slot),
+        after: ['verify'],
+      })
     }
     for (const { service, slot } of host.removed) {
-      steps.push({ key: `retire:${host.host}:${service}`, kind: 'retire', service, host: host.host, slot, after: ['verify'] })
+      steps.push({
+        key: `retire:${host.host}:${service}`,
+        kind: 'retire',
+        service,
+        host: host.host,
+        slot,
+        after: ['verify'],
+      })
     }
   }
   return steps

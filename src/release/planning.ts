@@ -21,7 +21,12 @@ export interface Planned {
   /** Hosts on which something is to be done. */
   readonly hosts: readonly string[]
   readonly migrations: readonly string[]
-  readonly starts: readonly { readonly key: string; readonly host: string; readonly service: string; readonly needs: readonly string[] }[]
+  readonly starts: readonly {
+    readonly key: string
+    readonly host: string
+    readonly service: string
+    readonly needs: readonly string[]
+  }[]
 }
 
 /**
@@ -36,8 +41,21 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
   const { before, hosts } = await observe(sites(context, scope.ref.fleet, blueprint.environment))
   const artifacts = new Map(Object.entries(input.artifacts))
-  const wanted = wantedServices({ blueprint, goal: release.goal, artifacts, configs, reasons: input.reasons, live: live?.set })
-  const plan = makePlan({ fleet: scope.ref.fleet, environment: scope.ref.environment, goal: release.goal, wanted, hosts })
+  const wanted = wantedServices({
+    blueprint,
+    goal: release.goal,
+    artifacts,
+    configs,
+    reasons: input.reasons,
+    live: live?.set,
+  })
+  const plan = makePlan({
+    fleet: scope.ref.fleet,
+    environment: scope.ref.environment,
+    goal: release.goal,
+    wanted,
+    hosts,
+  })
   refuseAnother(plan, release.expectedPlan)
 
   const set = Object.fromEntries(blueprint.services.map((definition) => [definition.name, memberOf(definition.name)]))
@@ -89,6 +107,11 @@ function outline(plan: Plan): Planned {
     nothing: changesNothing(plan),
     hosts: plan.steps.filter((step) => step.kind === 'stage').map((step) => step.host!),
     migrations: plan.steps.filter((step) => step.kind === 'migrate').map((step) => step.service!),
-    starts: starts.map((step) => ({ key: step.key, host: step.host!, service: step.service!, needs: step.after.filter((key) => keys.has(key)) })),
+    starts: starts.map((step) => ({
+      key: step.key,
+      host: step.host!,
+      service: step.service!,
+      needs: step.after.filter((key) => keys.has(key)),
+    })),
   }
 }

@@ -15,14 +15,31 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
   const live = await context.records.live(environment)
   const configs =
     found.members === undefined
-      ? new Map([...(await configureAll(context, environment, blueprint))].map(([service, configuration]) => [service, configuration.id]))
+      ? new Map(
+          [...(await configureAll(context, environment, blueprint))].map(([service, configuration]) => [
+            service,
+            configuration.id,
+          ]),
+        )
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.config]))
   const artifacts =
     found.members === undefined
-      ? await findBuilt(context, await context.repository(environment.fleet, repositoryUrl(order)), blueprint, found.commit!.id)
+      ? await findBuilt(
+          context,
+          await context.repository(environment.fleet, repositoryUrl(order)),
+          blueprint,
+          found.commit!.id,
+        )
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.artifact]))
   const { hosts } = await observe(sites(context, environment.fleet, blueprint.environment))
-  const wanted = wantedServices({ blueprint, goal: order.goal, artifacts, configs, reasons: found.reasons, live: live?.set })
+  const wanted = wantedServices({
+    blueprint,
+    goal: order.goal,
+    artifacts,
+    configs,
+    reasons: found.reasons,
+    live: live?.set,
+  })
   return makePlan({ ...environment, goal: order.goal, wanted, hosts })
 }
 

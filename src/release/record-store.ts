@@ -1,10 +1,25 @@
+import { errorCode } from '../hosts/error-code.ts'
 import { problem, refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { Plan } from './plan.ts'
-import type { Before, Blueprint, EnvironmentRef, EventBody, Order, Phase, Release, ReleaseEvent, ReleaseOutcome, ReleaseRef, ReleaseSet, Request } from './records.ts'
+import type {
+  Before,
+  Blueprint,
+  EnvironmentRef,
+  EventBody,
+  Order,
+  Phase,
+  Release,
+  ReleaseEvent,
+  ReleaseOutcome,
+  ReleaseRef,
+  ReleaseSet,
+  Request,
+} from './records.ts'
 
-/** The part of a PostgreSQL pool that is needed here. */
+/** The part of a PostgreSQL pool that is needed here. The caller says what the rows of its own statement are. */
 export interface Sql {
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   query<Row>(text: string, values?: readonly unknown[]): Promise<{ readonly rows: Row[] }>
 }
 
@@ -74,34 +89,56 @@ export function recordStore(sql: Sql): RecordStore {
       const text = `select * from drover.releases where fleet = $1 and environment = $2 and ($3::int is null or number < $3) order by number desc limit $4`
       return (await sql.query<Row>(text, [...keyOf(environment), before ?? null, limit])).rows.map(fromRow)
     },
-    environments: async () => (await sql.query<EnvironmentRef>('select distinct fleet, environment from drover.releases order by 1, 2')).rows,
+    environments: async () =>
+      (await sql.query<EnvironmentRef>('select distinct fleet, environment from drover.releases order by 1, 2')).rows,
     repository: async (fleet) =>
-      (await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [fleet])).rows[0]?.repository,
+      (await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [fleet])).rows[0]
+        ?.repository,
     live: (environment) => one(sql, 'fleet = $1 and environment = $2 and live', keyOf(environment)),
     open: async (environment) => {
       const text = `select * from drover.releases where outcome is null and ($1::text is null or (fleet = $1 and environment = $2)) order by requested_at, number`
-      return (await sql.query<Row>(text, [environment?.fleet ?? null, environment?.environment ?? null])).rows.map(fromRow)
+      return (await sql.query<Row>(text, [environment?.fleet ?? null, environment?.environment ?? null])).rows.map(
+        fromRow,
+      )
     },
     previous: (environment, before) =>
-      one(sql, `fleet = $1 and environment = $2 and number < $3 and outcome = 'kept' order by number desc limit 1`, [...keyOf(environment), before]),
+      one(sql, `fleet = $1 and environment = $2 and number < $3 and outcome = 'kept' order by number desc limit 1`, [
+        ...keyOf(environment),
+        before,
+      ]),
     change: (release, change) => applyChange(sql, release, change),
     setLive: async (environment, number) => {
       // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
-      await sql.query('update drover.releases set live = false where fleet = $1 and environment = $2 and live and number is distinct from $3', [...keyOf(environment), number ?? null])
-      await sql.query('update drover.releases set live = true where fleet = $1 and environment = $2 and number = $3 and not live', [...keyOf(environment), number ?? null])
+      await sql.query(
+        'update drover.releases set live = false where fleet = $1 and environment = $2 and live and number is distinct from $3',
+        [...keyOf(environment), number ?? null],
+      )
+      await sql.query(
+        'update drover.releases set live = true where fleet = $1 and environment = $2 and number = $3 and not live',
+        [...keyOf(environment), number ?? null],
+      )
     },
     markCancelled: async (release, actor) => {
-      const text = 'update drover.releases set cancelled_by = coalesce(cancelled_by, $4) where fleet = $1 and environment = $2 and number = $3 and outcome is null returning 1'
+      const text =
+        'update drover.releases set cancelled_by = coalesce(cancelled_by, $4) where fleet = $1 and environment = $2 and number = $3 and outcome is null returning 1'
       return (await sql.query(text, [...keyOf(release), release.number, actor])).rows.length > 0
     },
     end: (release, ending) => end(sql, release, ending),
     emit: async (release, body) => {
-      await sql.query('insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [...keyOf(release), release.number, JSON.stringify(body)])
+      await sql.query('insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [
+        ...keyOf(release),
+        release.number,
+        JSON.stringify(body),
+      ])
     },
     eventsAfter: (release, afterId) => eventsAfter(sql, release, afterId),
     setting: async (name, make) => {
-      await sql.query('insert into drover.settings (name, value) values ($1, $2) on conflict do nothing', [name, make()])
-      return (await sql.query<{ value: string }>('select value from drover.settings where name = $1', [name])).rows[0]!.value
+      await sql.query('insert into drover.settings (name, value) values ($1, $2) on conflict do nothing', [
+        name,
+        make(),
+      ])
+      return (await sql.query<{ value: string }>('select value from drover.settings where name = $1', [name])).rows[0]!
+        .value
     },
   }
 }
@@ -138,10 +175,20 @@ interface Row {
 }
 
 async function add(sql: Sql, environment: EnvironmentRef, repository: string, request: Request): Promise<Release> {
-  await sql.query('insert into drover.fleets (name, repository) values ($1, $2) on conflict do nothing', [environment.fleet, repository])
-  const owner = (await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [environment.fleet])).rows[0]!.repository
+  await sql.query('insert into drover.fleets (name, repository) values ($1, $2) on conflict do nothing', [
+    environment.fleet,
+    repository,
+  ])
+  const owner = (
+    await sql.query<{ repository: string }>('select repository from drover.fleets where name = $1', [environment.fleet])
+  ).rows[0]!.repository
   if (owner !== repository) {
-    throw refusal('release/foreign-fleet', `fleet ${environment.fleet}`, `belongs to the repository ${owner}, not to ${repository}`, 'Give this fleet another name, or release from the repository it belongs to.')
+    throw refusal(
+      'release/foreign-fleet',
+      `fleet ${environment.fleet}`,
+      `belongs to the repository ${owner}, not to ${repository}`,
+      'Give this fleet another name, or release from the repository it belongs to.',
+    )
   }
   // The lock makes numbers follow each other without a gap, whatever comes in at once.
   const text = `
@@ -153,11 +200,19 @@ async function add(sql: Sql, environment: EnvironmentRef, repository: string, re
   const { order, actor, reason, expectedPlan } = request
   for (;;) {
     try {
-      const values = [...keyOf(environment), order.goal, actor, reason ?? null, JSON.stringify(order), repository, expectedPlan ?? null]
+      const values = [
+        ...keyOf(environment),
+        order.goal,
+        actor,
+        reason ?? null,
+        JSON.stringify(order),
+        repository,
+        expectedPlan ?? null,
+      ]
       return fromRow((await sql.query<Row>(text, values)).rows[0]!)
     } catch (error) {
       // The snapshot is older than the lock, so the loser of a race may have counted one too low; it counts again.
-      if ((error as { code?: string }).code !== '23505') throw error
+      if (errorCode(error) !== '23505') throw error
     }
   }
 }
@@ -165,9 +220,22 @@ async function add(sql: Sql, environment: EnvironmentRef, repository: string, re
 async function find(sql: Sql, release: ReleaseRef): Promise<StoredRelease> {
   const found = await one(sql, 'fleet = $1 and environment = $2 and number = $3', [...keyOf(release), release.number])
   if (found !== undefined) return found
-  const newest = (await sql.query<{ number: number | null }>('select max(number) as number from drover.releases where fleet = $1 and environment = $2', keyOf(release))).rows[0]?.number
-  const hint = newest == null ? 'Nothing has been released there yet.' : `The newest is ${newest}; \`drover releases ${release.environment}\` lists them.`
-  throw refusal('release/unknown', `${release.fleet}/${release.environment}`, `there is no release ${release.number}`, hint)
+  const newest = (
+    await sql.query<{ number: number | null }>(
+      'select max(number) as number from drover.releases where fleet = $1 and environment = $2',
+      keyOf(release),
+    )
+  ).rows[0]?.number
+  const hint =
+    newest == null
+      ? 'Nothing has been released there yet.'
+      : `The newest is ${newest}; \`drover releases ${release.environment}\` lists them.`
+  throw refusal(
+    'release/unknown',
+    `${release.fleet}/${release.environment}`,
+    `there is no release ${release.number}`,
+    hint,
+  )
 }
 
 async function one(sql: Sql, where: string, values: readonly unknown[]): Promise<StoredRelease | undefined> {
@@ -175,27 +243,31 @@ async function one(sql: Sql, where: string, values: readonly unknown[]): Promise
   return row === undefined ? undefined : fromRow(row)
 }
 
-const COLUMNS = {
-  phase: 'phase',
-  branch: 'branch',
-  commit: 'commit_id',
-  subject: 'subject',
-  startedAt: 'started_at',
-  switchedAt: 'switched_at',
-  blueprint: 'blueprint',
-  plan: 'plan',
-  before: 'before',
-  set: 'members',
-  deviations: 'deviations',
-  worker: 'worker',
-} as const satisfies Record<keyof ReleaseChange, string>
+/** Fields of a change by the column that keeps them. */
+const COLUMNS: readonly (readonly [field: keyof ReleaseChange, column: string])[] = [
+  ['phase', 'phase'],
+  ['branch', 'branch'],
+  ['commit', 'commit_id'],
+  ['subject', 'subject'],
+  ['startedAt', 'started_at'],
+  ['switchedAt', 'switched_at'],
+  ['blueprint', 'blueprint'],
+  ['plan', 'plan'],
+  ['before', 'before'],
+  ['set', 'members'],
+  ['deviations', 'deviations'],
+  ['worker', 'worker'],
+]
 
 async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange): Promise<void> {
-  const fields = (Object.keys(COLUMNS) as (keyof ReleaseChange)[]).filter((field) => change[field] !== undefined)
-  if (fields.length === 0) return
-  const assignments = fields.map((field, index) => `${COLUMNS[field]} = $${index + 4}`)
-  const values = fields.map((field) => columnValue(change[field]))
-  await sql.query(`update drover.releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`, [...keyOf(release), release.number, ...values])
+  const changed = COLUMNS.filter(([field]) => change[field] !== undefined)
+  if (changed.length === 0) return
+  const assignments = changed.map(([, column], index) => `${column} = $${index + 4}`)
+  const values = changed.map(([field]) => columnValue(change[field]))
+  await sql.query(
+    `update drover.releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`,
+    [...keyOf(release), release.number, ...values],
+  )
 }
 
 function columnValue(value: ReleaseChange[keyof ReleaseChange]): unknown {
@@ -215,13 +287,23 @@ async function end(sql: Sql, release: ReleaseRef, ending: Ending): Promise<void>
     select $1, $2, $3, $7::jsonb || jsonb_build_object('ms', ended.ms) from ended`
   const { outcome, problems, traffic } = ending
   const body = { kind: 'ended', outcome, problems, ...(traffic === undefined ? {} : { traffic }) }
-  const values = [outcome, JSON.stringify(problems), traffic === undefined ? null : JSON.stringify(traffic), JSON.stringify(body)]
+  const values = [
+    outcome,
+    JSON.stringify(problems),
+    traffic === undefined ? null : JSON.stringify(traffic),
+    JSON.stringify(body),
+  ]
   await sql.query(text, [...keyOf(release), release.number, ...values])
 }
 
 async function eventsAfter(sql: Sql, release: ReleaseRef, afterId: number): Promise<ReleaseEvent[]> {
-  const text = 'select id, at, body from drover.release_events where fleet = $1 and environment = $2 and number = $3 and id > $4 order by id limit 1000'
-  const { rows } = await sql.query<{ id: string; at: Date; body: EventBody }>(text, [...keyOf(release), release.number, afterId])
+  const text =
+    'select id, at, body from drover.release_events where fleet = $1 and environment = $2 and number = $3 and id > $4 order by id limit 1000'
+  const { rows } = await sql.query<{ id: string; at: Date; body: EventBody }>(text, [
+    ...keyOf(release),
+    release.number,
+    afterId,
+  ])
   const { fleet, environment, number } = release
   return rows.map((row) => ({ fleet, environment, number, id: Number(row.id), at: row.at.getTime(), body: row.body }))
 }
@@ -244,31 +326,24 @@ function fromRow(row: Row): StoredRelease {
     requestedAt: row.requested_at.getTime(),
     problems: row.problems,
     deviations: row.deviations,
-    ...present({
-      outcome: row.outcome,
-      reason: row.reason,
-      branch: row.branch,
-      commit: row.commit_id,
-      subject: row.subject,
-      to: row.demand.goal === 'rollback' ? (row.demand.to ?? null) : null,
-      startedAt: row.started_at?.getTime() ?? null,
-      switchedAt: row.switched_at?.getTime() ?? null,
-      endedAt: row.ended_at?.getTime() ?? null,
-      plan: row.plan,
-      set: row.members,
-      traffic: row.traffic,
-      expectedPlan: row.expected_plan,
-      blueprint: row.blueprint,
-      before: row.before,
-      cancelledBy: row.cancelled_by,
-      worker: row.worker,
-    }),
+    ...(row.outcome !== null && { outcome: row.outcome }),
+    ...(row.reason !== null && { reason: row.reason }),
+    ...(row.branch !== null && { branch: row.branch }),
+    ...(row.commit_id !== null && { commit: row.commit_id }),
+    ...(row.subject !== null && { subject: row.subject }),
+    ...(row.demand.goal === 'rollback' && row.demand.to !== undefined && { to: row.demand.to }),
+    ...(row.started_at !== null && { startedAt: row.started_at.getTime() }),
+    ...(row.switched_at !== null && { switchedAt: row.switched_at.getTime() }),
+    ...(row.ended_at !== null && { endedAt: row.ended_at.getTime() }),
+    ...(row.plan !== null && { plan: row.plan }),
+    ...(row.members !== null && { set: row.members }),
+    ...(row.traffic !== null && { traffic: row.traffic }),
+    ...(row.expected_plan !== null && { expectedPlan: row.expected_plan }),
+    ...(row.blueprint !== null && { blueprint: row.blueprint }),
+    ...(row.before !== null && { before: row.before }),
+    ...(row.cancelled_by !== null && { cancelledBy: row.cancelled_by }),
+    ...(row.worker !== null && { worker: row.worker }),
   }
-}
-
-/** Drops the fields that are null: absent and null mean the same in a table, only absent in a record. */
-function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as { [K in keyof T]?: NonNullable<T[K]> }
 }
 
 /** A problem for an error that nobody foresaw, so that it is told and not lost. */

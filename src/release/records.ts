@@ -41,7 +41,21 @@ export interface Request {
 }
 
 /** The story's steps, in order. A release is in exactly one; `undo` replaces what would have followed. */
-export const PHASES = ['queued', 'source', 'build', 'plan', 'gate', 'stage', 'migrate', 'start', 'switch', 'verify', 'keep', 'undo', 'ended'] as const
+export const PHASES = [
+  'queued',
+  'source',
+  'build',
+  'plan',
+  'gate',
+  'stage',
+  'migrate',
+  'start',
+  'switch',
+  'verify',
+  'keep',
+  'undo',
+  'ended',
+] as const
 export type Phase = (typeof PHASES)[number]
 
 /**
@@ -125,14 +139,44 @@ export type EventBody =
       /** How long the state that just ended took. */
       readonly ms?: number
     }
-  | { readonly kind: 'plan'; readonly hash: string; readonly counts: Readonly<Record<'add' | 'change' | 'remove' | 'same', number>>; readonly services: readonly { service: string; change: string; reasons: readonly string[] }[] }
+  | {
+      readonly kind: 'plan'
+      readonly hash: string
+      readonly counts: Readonly<Record<'add' | 'change' | 'remove' | 'same', number>>
+      readonly services: readonly { service: string; change: string; reasons: readonly string[] }[]
+    }
   /** `waiting`: another release of the environment holds it. */
   | { readonly kind: 'waiting'; readonly for: number; readonly actor: string; readonly since: number }
   | { readonly kind: 'output'; readonly service: string; readonly line: string }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'resumed'; readonly worker: string }
   | { readonly kind: 'switched'; readonly host: string; readonly services: number; readonly ms: number }
-  | { readonly kind: 'watch'; readonly requests: number; readonly failed: number; readonly rescued: number; readonly remainingMs: number }
-  | { readonly kind: 'ended'; readonly outcome: ReleaseOutcome; readonly problems: readonly Problem[]; readonly traffic?: Release['traffic']; readonly ms: number }
+  | {
+      readonly kind: 'watch'
+      readonly requests: number
+      readonly failed: number
+      readonly rescued: number
+      readonly remainingMs: number
+    }
+  | {
+      readonly kind: 'ended'
+      readonly outcome: ReleaseOutcome
+      readonly problems: readonly Problem[]
+      readonly traffic?: Release['traffic']
+      readonly ms: number
+    }
 
-export type ServiceState = 'building' | 'built' | 'reused' | 'staged' | 'migrating' | 'migrated' | 'starting' | 'ready' | 'warm' | 'live' | 'held' | 'stopped' | 'failed'
+export type ServiceState =
+  | 'building'
+  | 'built'
+  | 'reused'
+  | 'staged'
+  | 'migrating'
+  | 'migrated'
+  | 'starting'
+  | 'ready'
+  | 'warm'
+  | 'live'
+  | 'held'
+  | 'stopped'
+  | 'failed'

@@ -27,21 +27,36 @@ import { verify } from './verify.ts'
  * that fails or is cancelled, the undo, which is a workflow of its own because a cancelled one may do nothing more.
  */
 export function defineRelease(engine: Engine, context: Context): Workflow<ReleaseRef, void> {
-  const onHost = engine.define('stage', (run, node: HostNode) => inStep(run, node, 'lay', (scope) => stage(scope, node.host)))
-  const onSlot = engine.define('start', (run, node: SlotNode) => inStep(run, node, 'ready', (scope) => start(scope, node.host, node.service)))
-  const ofService = engine.define('build', (run, node: BuildNode) => inStep(run, node, 'artifact', (scope) => build(scope, node)))
+  const onHost = engine.define('stage', (run, node: HostNode) =>
+    inStep(run, node, 'lay', (scope) => stage(scope, node.host)),
+  )
+  const onSlot = engine.define('start', (run, node: SlotNode) =>
+    inStep(run, node, 'ready', (scope) => start(scope, node.host, node.service)),
+  )
+  const ofService = engine.define('build', (run, node: BuildNode) =>
+    inStep(run, node, 'artifact', (scope) => build(scope, node)),
+  )
 
   const story = engine.define('story', async (run, ref: ReleaseRef): Promise<'kept' | 'unchanged'> => {
-    const step = <T>(name: string, body: (scope: Scope) => Promise<T>): Promise<T> => inStep(run, { ref, holder: run.id }, name, body)
+    const step = <T>(name: string, body: (scope: Scope) => Promise<T>): Promise<T> =>
+      inStep(run, { ref, holder: run.id }, name, body)
     const node = { ref, holder: run.id }
 
     // Which commit, and what it says of the fleet. A rollback takes both from the records.
     const sourced = await step('source', async (scope) => source(scope, (await context.records.find(ref)).order))
     // Each service to an artifact; what was built before is found, not built.
-    const builds = sourced.build.map((service) => ({ key: `build:${service}`, needs: [], input: { ...node, service, commit: sourced.commit! } }))
-    const built = allDone(await run.graph<BuildNode, Built>(ofService, builds, { limit: context.buildConcurrency, cancelOnFailure: true }))
+    const builds = sourced.build.map((service) => ({
+      key: `build:${service}`,
+      needs: [],
+      input: { ...node, service, commit: sourced.commit! },
+    }))
+    const built = allDone(
+      await run.graph<BuildNode, Built>(ofService, builds, { limit: context.buildConcurrency, cancelOnFailure: true }),
+    )
     // What is wanted against what the hosts report.
-    const plan = await step('plan', (scope) => planRelease(scope, { ...sourced.planning, artifacts: { ...sourced.artifacts, ...artifactsOf(built) } }))
+    const plan = await step('plan', (scope) =>
+      planRelease(scope, { ...sourced.planning, artifacts: { ...sourced.artifacts, ...artifactsOf(built) } }),
+    )
     if (plan.nothing) {
       await step('unchanged', () => context.records.end(ref, { outcome: 'unchanged', problems: [] }))
       return 'unchanged'
@@ -54,7 +69,11 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
     // Once per database, before any slot of the new set starts.
     for (const service of plan.migrations) await step(`migrate:${service}`, (scope) => migrate(scope, service))
     // New slots beside the live ones, each as soon as the slots that it needs are ready.
-    const slots = plan.starts.map(({ key, host, service, needs }) => ({ key, needs, input: { ...node, host, service } }))
+    const slots = plan.starts.map(({ key, host, service, needs }) => ({
+      key,
+      needs,
+      input: { ...node, host, service },
+    }))
     allDone(await run.graph(onSlot, slots, { cancelOnFailure: true }))
     // The one moment in which anything that users see changes.
     await step('switch', switchOver)
@@ -67,25 +86,41 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
   const wayBack = engine.define('undo', (run, input: { ref: ReleaseRef; cause: Cause }) =>
     inStep(run, { ref: input.ref, holder: run.id }, 'undo', (scope) => undo(scope, input.cause)),
   )
-  const sweeping = engine.define('sweep', (run, ref: ReleaseRef) => inStep(run, { ref, holder: run.id }, 'sweep', sweep))
+  const sweeping = engine.define('sweep', (run, ref: ReleaseRef) =>
+    inStep(run, { ref, holder: run.id }, 'sweep', sweep),
+  )
   const afterWarm = engine.define('after-warm', async (run, input: { ref: ReleaseRef; at: number }) => {
     await run.sleepUntil(input.at)
-    await run.step('sweep', () => engine.start(sweeping, `${workflowId(input.ref)}/sweep`, input.ref, { lane: laneOf(input.ref) }))
+    await run.step('sweep', () =>
+      engine.start(sweeping, `${workflowId(input.ref)}/sweep`, input.ref, { lane: laneOf(input.ref) }),
+    )
   })
 
   return engine.define('release', async (run, ref: ReleaseRef) => {
-    const cancelledBefore = await run.step('begin', async () => (await context.records.find(ref)).cancelledBy !== undefined)
-    const told: Settled<'kept' | 'unchanged'> = cancelledBefore ? { status: 'cancelled' } : await run.child(story, 'story', ref)
+    const cancelledBefore = await run.step(
+      'begin',
+      async () => (await context.records.find(ref)).cancelledBy !== undefined,
+    )
+    const told: Settled<'kept' | 'unchanged'> = cancelledBefore
+      ? { status: 'cancelled' }
+      : await run.child(story, 'story', ref)
     if (told.status !== 'done') {
-      const { phase, cancelledBy } = await run.step('cause', () => context.records.find(ref).then(({ phase, cancelledBy }) => ({ phase, cancelledBy })))
+      const { phase, cancelledBy } = await run.step('cause', () =>
+        context.records.find(ref).then(({ phase, cancelledBy }) => ({ phase, cancelledBy })),
+      )
       const problems = told.status === 'failed' ? problemsOf(told.error) : []
-      const cause: Cause = { phase, ...(cancelledBy === undefined ? { cancelled: false, problems } : { cancelled: true, problems: [] }) }
+      const cause: Cause = {
+        phase,
+        ...(cancelledBy === undefined ? { cancelled: false, problems } : { cancelled: true, problems: [] }),
+      }
       const undone = await run.child(wayBack, 'undo', { ref, cause })
       if (undone.status !== 'done') await run.step('broken', () => giveUp(context, ref, undone, cause))
       return
     }
     if (told.value === 'kept') {
-      const at = (await run.now()) + (await run.step('warm', async () => (await context.records.find(ref)).blueprint?.environment.warmMs ?? 0))
+      const at =
+        (await run.now()) +
+        (await run.step('warm', async () => (await context.records.find(ref)).blueprint?.environment.warmMs ?? 0))
       await run.step('after', () => engine.start(afterWarm, `${workflowId(ref)}/after-warm`, { ref, at }))
     }
   })

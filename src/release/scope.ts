@@ -46,7 +46,11 @@ export async function enter(scope: Scope, phase: Phase): Promise<StoredRelease> 
     throw refusal('release/cancelled', `release ${release.number}`, `${release.cancelledBy} cancelled it`)
   }
   const resumed = release.worker !== undefined && release.worker !== worker
-  await records.change(scope.ref, { phase, worker, ...(release.startedAt === undefined ? { startedAt: Date.now() } : {}) })
+  await records.change(scope.ref, {
+    phase,
+    worker,
+    ...(release.startedAt === undefined ? { startedAt: Date.now() } : {}),
+  })
   if (resumed) await records.emit(scope.ref, { kind: 'resumed', worker })
   if (release.phase !== phase) await records.emit(scope.ref, { kind: 'phase', phase })
   return release
@@ -91,7 +95,12 @@ export async function fenceAt(scope: Scope, site: Site): Promise<Fence> {
  * that nothing needs to be kept and a resumed step knows it again.
  */
 export async function setToken(context: Context, ref: ReleaseRef): Promise<Secret> {
-  return new Secret(createHmac('sha256', await ownKey(context)).update(`set ${workflowId(ref)}`).digest('hex').slice(0, 40))
+  return new Secret(
+    createHmac('sha256', await ownKey(context))
+      .update(`set ${workflowId(ref)}`)
+      .digest('hex')
+      .slice(0, 40),
+  )
 }
 
 /** Drover's own key for fingerprints and tokens, made once per control plane database. */

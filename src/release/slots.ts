@@ -79,7 +79,11 @@ export function newRoutes(input: RouteSetInput, shielded: boolean): RouteSet {
     const moved = moves.beside.get(service) ?? moves.swapped.get(service)
     const live = before?.live?.choices[service]?.slot
     if (moved === undefined) choices[service] = { slot: live ?? 'a' }
-    else choices[service] = shielded && isWarm(before?.slots ?? [], service, moved, moves) ? { slot: moved, shielded: true } : { slot: moved }
+    else
+      choices[service] =
+        shielded && isWarm(before?.slots ?? [], service, moved, moves)
+          ? { slot: moved, shielded: true }
+          : { slot: moved }
   }
   return { name: input.name, release: input.release, choices }
 }
@@ -108,4 +112,3 @@ export const setNames = {
   heldBack: (release: number) => `r${release}-held-back`,
   nothing: () => 'nothing',
 }
-

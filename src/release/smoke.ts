@@ -26,14 +26,22 @@ export async function askSmoke(input: SmokeInput): Promise<Problem[]> {
   let problems: Problem[] = []
   for (let round = 0; round < TRIES && questions.length > 0; round++) {
     if (round > 0) await new Promise((resolve) => setTimeout(resolve, 200))
-    const answers = await input.site.host.probe(questions.map((question) => question.probe), input.signal)
+    const answers = await input.site.host.probe(
+      questions.map((question) => question.probe),
+      input.signal,
+    )
     const failed = questions.flatMap((question, index) => {
       const { status, error } = answers[index]!
       return status !== undefined && status < 400 ? [] : [{ question, said: status ?? error ?? 'nothing' }]
     })
     questions = failed.map(({ question }) => question)
     problems = failed.map(({ question, said }) =>
-      problem('release/smoke', `service ${question.service} on ${input.site.host.name}`, `${question.probe.path} answered ${said}`, `\`drover logs\` of ${question.service} may say why.`),
+      problem(
+        'release/smoke',
+        `service ${question.service} on ${input.site.host.name}`,
+        `${question.probe.path} answered ${said}`,
+        `\`drover logs\` of ${question.service} may say why.`,
+      ),
     )
   }
   return problems
@@ -43,5 +51,8 @@ function questionsOf(input: SmokeInput, service: string): { service: string; pro
   const definition = input.set[service]?.definition
   if (definition?.port === undefined) return []
   const headers = input.token === undefined ? {} : { headers: { 'x-drover-set': input.token.open() } }
-  return definition.smoke.map((path) => ({ service, probe: { port: definition.port!, path, timeoutMs: PROBE_MS, ...headers } }))
+  return definition.smoke.map((path) => ({
+    service,
+    probe: { port: definition.port!, path, timeoutMs: PROBE_MS, ...headers },
+  }))
 }

@@ -20,21 +20,27 @@ export async function stage(scope: Scope, host: string): Promise<void> {
   const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint.environment), host)
   const { plan, set, before } = planned(release)
   const moves = movesOn(plan, host)
-  const moving = Object.fromEntries(Object.entries(set).filter(([service]) => moves.beside.has(service) || moves.swapped.has(service)))
+  const moving = Object.fromEntries(
+    Object.entries(set).filter(([service]) => moves.beside.has(service) || moves.swapped.has(service)),
+  )
 
   await site.runtime.prepare(site.host, await fenceAt(scope, site))
   await uploadAll(scope, site, moving)
   await layEnvironments(scope, site, release, moving)
   const live = await scope.context.records.live(scope.ref)
   await site.router.shape(site.host, await fenceAt(scope, site), routesOf({ ...live?.set, ...set }))
-  const routes = newRoutes({ name: setNames.shielded(release.number), release: release.number, host, set, plan, before }, true)
+  const routes = newRoutes(
+    { name: setNames.shielded(release.number), release: release.number, host, set, plan, before },
+    true,
+  )
   await site.router.lay(site.host, await fenceAt(scope, site), routes, await setToken(scope.context, scope.ref))
   for (const service of Object.keys(moving)) await emit(scope, { kind: 'service', service, host, state: 'staged' })
 }
 
 export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'plan' | 'set' | 'before'>> {
   const { plan, set, before } = release
-  if (plan === undefined || set === undefined || before === undefined) throw new Error(`release ${release.number} has no plan yet`)
+  if (plan === undefined || set === undefined || before === undefined)
+    throw new Error(`release ${release.number} has no plan yet`)
   return { plan, set, before }
 }
 
@@ -57,7 +63,12 @@ async function layEnvironments(scope: Scope, site: Site, release: StoredRelease,
   for (const [service, member] of Object.entries(moving)) {
     const configuration = configurations.get(service)
     if (configuration?.id !== member.config) {
-      throw refusal('release/config-moved', `service ${service}`, 'a secret has changed since the plan was made', 'Release again; the new plan takes the new value.')
+      throw refusal(
+        'release/config-moved',
+        `service ${service}`,
+        'a secret has changed since the plan was made',
+        'Release again; the new plan takes the new value.',
+      )
     }
     const path = site.layout.environment(service, member.config)
     operations.push({ kind: 'folder', path: `${site.root}/env/${service}`, mode: 0o700 })

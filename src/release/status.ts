@@ -17,14 +17,29 @@ export async function environmentStatus(context: Context, environment: Environme
   const [active] = await context.records.open(environment)
   const under = active === undefined ? {} : { active }
   if (live === undefined) return { fleet, environment: name, ...under, services: [], hosts: [] }
-  const reports = await Promise.all(sites(context, fleet, blueprintOf(live).environment).map((site) => siteStatus(site, live)))
-  return { fleet, environment: name, live, ...under, services: reports.flatMap((report) => report.services), hosts: reports.map((report) => report.host) }
+  const reports = await Promise.all(
+    sites(context, fleet, blueprintOf(live).environment).map((site) => siteStatus(site, live)),
+  )
+  return {
+    fleet,
+    environment: name,
+    live,
+    ...under,
+    services: reports.flatMap((report) => report.services),
+    hosts: reports.map((report) => report.host),
+  }
 }
 
-async function siteStatus(site: Site, live: StoredRelease): Promise<{ host: EnvironmentStatus['hosts'][number]; services: ServiceStatus[] }> {
+async function siteStatus(
+  site: Site,
+  live: StoredRelease,
+): Promise<{ host: EnvironmentStatus['hosts'][number]; services: ServiceStatus[] }> {
   const host = site.host.name
   try {
-    const [router, slots] = await Promise.all([site.router.observe(site.host, site.root), site.runtime.observe(site.host, site.root)])
+    const [router, slots] = await Promise.all([
+      site.router.observe(site.host, site.root),
+      site.runtime.observe(site.host, site.root),
+    ])
     const byName = new Map(slots.map((slot) => [`${slot.service}/${slot.slot}`, slot]))
     const services = blueprintOf(live).services.map((service) => {
       const choice = router.live?.choices[service.name]
@@ -32,7 +47,10 @@ async function siteStatus(site: Site, live: StoredRelease): Promise<{ host: Envi
       const other = choice === undefined ? undefined : byName.get(`${service.name}/${otherSlot(choice.slot)}`)
       return { service, report, warm: other?.state === 'running' }
     })
-    const ready = await readiness(site, services.map(({ service, report }) => ({ port: report?.port, path: service.ready.path })))
+    const ready = await readiness(
+      site,
+      services.map(({ service, report }) => ({ port: report?.port, path: service.ready.path })),
+    )
     return {
       host: { host, reachable: true, router: router.running ? 'running' : 'stopped' },
       services: services.map(({ service, report, warm }, index) => ({
@@ -49,13 +67,21 @@ async function siteStatus(site: Site, live: StoredRelease): Promise<{ host: Envi
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    return { host: { host, reachable: false, router: 'stopped', problem: error.problems.map(formatProblem).join('; ') }, services: [] }
+    return {
+      host: { host, reachable: false, router: 'stopped', problem: error.problems.map(formatProblem).join('; ') },
+      services: [],
+    }
   }
 }
 
 /** Whether each port's readiness path answers 2xx; undefined for a worker, which has none. */
-async function readiness(site: Site, questions: readonly { port: number | undefined; path: string }[]): Promise<(boolean | undefined)[]> {
-  const asked = questions.flatMap(({ port, path }, index) => (port === undefined ? [] : [{ index, probe: { port, path, timeoutMs: PROBE_MS } }]))
+async function readiness(
+  site: Site,
+  questions: readonly { port: number | undefined; path: string }[],
+): Promise<(boolean | undefined)[]> {
+  const asked = questions.flatMap(({ port, path }, index) =>
+    port === undefined ? [] : [{ index, probe: { port, path, timeoutMs: PROBE_MS } }],
+  )
   const answers = await site.host.probe(asked.map(({ probe }) => probe))
   const ready: (boolean | undefined)[] = questions.map(() => undefined)
   for (const [position, { index }] of asked.entries()) {

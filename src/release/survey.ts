@@ -23,17 +23,27 @@ export interface Survey {
 const MANIFEST = 'drover.yaml'
 
 export async function survey(context: Context, environment: EnvironmentRef, order: Order): Promise<Survey> {
-  return order.goal === 'deploy' ? surveySource(context, environment, order) : surveyRecords(context, environment, order)
+  return order.goal === 'deploy'
+    ? surveySource(context, environment, order)
+    : surveyRecords(context, environment, order)
 }
 
-async function surveySource(context: Context, environment: EnvironmentRef, order: Order & { goal: 'deploy' }): Promise<Survey> {
+async function surveySource(
+  context: Context,
+  environment: EnvironmentRef,
+  order: Order & { goal: 'deploy' },
+): Promise<Survey> {
   const repository = await context.repository(environment.fleet, order.repository)
   await repository.fetch()
   const ref = order.ref ?? (await branchOf(repository, environment))
   const commit = await repository.resolve(ref)
   const fleet = await manifestAt(repository, commit.id)
   if (fleet.name !== environment.fleet) {
-    throw refusal('release/other-fleet', { file: MANIFEST, at: 'fleet' }, `commit ${commit.id.slice(0, 8)} describes the fleet ${fleet.name}, not ${environment.fleet}`)
+    throw refusal(
+      'release/other-fleet',
+      { file: MANIFEST, at: 'fleet' },
+      `commit ${commit.id.slice(0, 8)} describes the fleet ${fleet.name}, not ${environment.fleet}`,
+    )
   }
   const blueprint = blueprintOf(fleet, environment.environment)
   const live = await context.records.live(environment)
@@ -50,7 +60,12 @@ async function branchOf(repository: Repository, environment: EnvironmentRef): Pr
 async function manifestAt(repository: Repository, commit: string): Promise<Fleet> {
   const text = await repository.read(commit, MANIFEST)
   if (text === undefined) {
-    throw refusal('release/no-manifest', { file: MANIFEST }, `commit ${commit.slice(0, 8)} has no ${MANIFEST}`, 'Commit one; `drover init` writes a draft.')
+    throw refusal(
+      'release/no-manifest',
+      { file: MANIFEST },
+      `commit ${commit.slice(0, 8)} has no ${MANIFEST}`,
+      'Commit one; `drover init` writes a draft.',
+    )
   }
   const { fleet, problems } = await loadManifest(text, { file: MANIFEST, repository: repository.at(commit) })
   if (fleet === undefined) throw new Refusal(problems)
@@ -62,33 +77,79 @@ function blueprintOf(fleet: Fleet, name: string): Blueprint {
   return { environment, services, stores: fleet.stores, shared: fleet.shared }
 }
 
-async function sourceReasons(repository: Repository, blueprint: Blueprint, before: string | undefined, after: string): Promise<Record<string, readonly string[]>> {
-  const changes = await changedServices({ services: blueprint.services, fleetShared: blueprint.shared, before, after, repository })
+async function sourceReasons(
+  repository: Repository,
+  blueprint: Blueprint,
+  before: string | undefined,
+  after: string,
+): Promise<Record<string, readonly string[]>> {
+  const changes = await changedServices({
+    services: blueprint.services,
+    fleetShared: blueprint.shared,
+    before,
+    after,
+    repository,
+  })
   return Object.fromEntries(changes.map((change) => [change.service, change.reasons]))
 }
 
-async function surveyRecords(context: Context, environment: EnvironmentRef, order: Order & { goal: 'rollback' }): Promise<Survey> {
+async function surveyRecords(
+  context: Context,
+  environment: EnvironmentRef,
+  order: Order & { goal: 'rollback' },
+): Promise<Survey> {
   const live = await context.records.live(environment)
   if (live?.set === undefined || live.blueprint === undefined) {
-    throw refusal('release/nothing-live', `${environment.fleet}/${environment.environment}`, 'nothing is live, so there is nothing to go back from')
+    throw refusal(
+      'release/nothing-live',
+      `${environment.fleet}/${environment.environment}`,
+      'nothing is live, so there is nothing to go back from',
+    )
   }
-  const goal = order.to === undefined ? await earlier(context, environment, live, order.service) : await context.records.find({ ...environment, number: order.to })
+  const goal =
+    order.to === undefined
+      ? await earlier(context, environment, live, order.service)
+      : await context.records.find({ ...environment, number: order.to })
   if (goal.set === undefined || goal.blueprint === undefined || goal.outcome !== 'kept') {
-    throw refusal('release/never-kept', `release ${goal.number}`, `ended ${goal.outcome ?? 'not yet'}; only a kept release can be gone back to`, `\`drover releases ${environment.environment}\` marks the kept ones.`)
+    throw refusal(
+      'release/never-kept',
+      `release ${goal.number}`,
+      `ended ${goal.outcome ?? 'not yet'}; only a kept release can be gone back to`,
+      `\`drover releases ${environment.environment}\` marks the kept ones.`,
+    )
   }
-  const commit = goal.commit === undefined ? {} : { commit: { id: goal.commit, subject: goal.subject ?? '', author: '', date: 0 } }
-  const reasons = Object.fromEntries(Object.keys(goal.set).map((service) => [service, [`back to release ${goal.number}`]]))
+  const commit =
+    goal.commit === undefined ? {} : { commit: { id: goal.commit, subject: goal.subject ?? '', author: '', date: 0 } }
+  const reasons = Object.fromEntries(
+    Object.keys(goal.set).map((service) => [service, [`back to release ${goal.number}`]]),
+  )
   if (order.service === undefined) {
-    return { ...commit, ...branch(goal), blueprint: goal.blueprint, reasons, members: goal.set, deviations: goal.deviations }
+    return {
+      ...commit,
+      ...branch(goal),
+      blueprint: goal.blueprint,
+      reasons,
+      members: goal.set,
+      deviations: goal.deviations,
+    }
   }
   const member = goal.set[order.service]
   if (member === undefined) {
-    throw new Refusal([problem('release/unknown-service', `release ${goal.number}`, `has no service ${order.service}`, `It has ${Object.keys(goal.set).join(', ')}.`)])
+    throw new Refusal([
+      problem(
+        'release/unknown-service',
+        `release ${goal.number}`,
+        `has no service ${order.service}`,
+        `It has ${Object.keys(goal.set).join(', ')}.`,
+      ),
+    ])
   }
   const others = live.deviations.filter((deviation) => deviation.service !== order.service)
   const own = live.commit === goal.commit ? [] : [{ service: order.service, release: member.release }]
   return {
-    ...(live.commit === undefined ? {} : { commit: { id: live.commit, subject: live.subject ?? '', author: '', date: 0 } }),
+    ...(live.commit === undefined
+      ? {}
+      : { commit: { id: live.commit, subject: live.subject ?? '', author: '', date: 0 } }),
     ...branch(live),
     blueprint: withService(live.blueprint, member.definition),
     reasons: { [order.service]: [`back to release ${goal.number}`] },
@@ -98,12 +159,21 @@ async function surveyRecords(context: Context, environment: EnvironmentRef, orde
 }
 
 /** The last kept release before the live one; for one service, the last in which that service was another version. */
-async function earlier(context: Context, environment: EnvironmentRef, live: StoredRelease, service: string | undefined): Promise<StoredRelease> {
+async function earlier(
+  context: Context,
+  environment: EnvironmentRef,
+  live: StoredRelease,
+  service: string | undefined,
+): Promise<StoredRelease> {
   let before = live.number
   for (;;) {
     const candidate = await context.records.previous(environment, before)
     if (candidate === undefined) {
-      throw refusal('release/nothing-before', `${environment.fleet}/${environment.environment}`, `no kept release before ${live.number}${service === undefined ? '' : ` has another version of ${service}`}`)
+      throw refusal(
+        'release/nothing-before',
+        `${environment.fleet}/${environment.environment}`,
+        `no kept release before ${live.number}${service === undefined ? '' : ` has another version of ${service}`}`,
+      )
     }
     if (differs(candidate, live, service)) return candidate
     before = candidate.number
@@ -112,7 +182,8 @@ async function earlier(context: Context, environment: EnvironmentRef, live: Stor
 
 /** A rollback that was itself rolled back to, or an unchanged set, is no place to go: the versions must differ. */
 function differs(candidate: StoredRelease, live: StoredRelease, service: string | undefined): boolean {
-  const services = service === undefined ? new Set([...Object.keys(candidate.set ?? {}), ...Object.keys(live.set ?? {})]) : [service]
+  const services =
+    service === undefined ? new Set([...Object.keys(candidate.set ?? {}), ...Object.keys(live.set ?? {})]) : [service]
   return [...services].some((name) => {
     const [there, here] = [candidate.set?.[name], live.set?.[name]]
     return there?.artifact.id !== here?.artifact.id || there?.config !== here?.config
@@ -124,5 +195,8 @@ function branch(release: StoredRelease): { branch?: string } {
 }
 
 function withService(blueprint: Blueprint, definition: Service): Blueprint {
-  return { ...blueprint, services: blueprint.services.map((service) => (service.name === definition.name ? definition : service)) }
+  return {
+    ...blueprint,
+    services: blueprint.services.map((service) => (service.name === definition.name ? definition : service)),
+  }
 }

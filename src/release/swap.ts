@@ -27,13 +27,22 @@ export async function holdAndStop(scope: Scope, exchange: Exchange): Promise<Wai
   const { site, services, live, stop } = exchange
   const room = await site.router.waitingRoom(site.host, site.root)
   if (live !== undefined && stop.size > 0) {
-    await site.router.lay(site.host, await fenceAt(scope, site), heldRoutes(exchange.heldName, exchange.release, live, services))
+    await site.router.lay(
+      site.host,
+      await fenceAt(scope, site),
+      heldRoutes(exchange.heldName, exchange.release, live, services),
+    )
     await site.router.switch(site.host, await fenceAt(scope, site), exchange.heldName)
   }
   await scope.context.reach('swap:held')
-  for (const service of stop.keys()) await emit(scope, { kind: 'service', service, host: site.host.name, state: 'held' })
+  for (const service of stop.keys())
+    await emit(scope, { kind: 'service', service, host: site.host.name, state: 'held' })
   await Promise.all([...stop].map(([service, slot]) => drain(scope, site, exchange.stopping[service], slot)))
-  const slots = [...stop].map(([service, slot]) => ({ service, slot, drainMs: exchange.stopping[service]?.definition.drainMs ?? 10_000 }))
+  const slots = [...stop].map(([service, slot]) => ({
+    service,
+    slot,
+    drainMs: exchange.stopping[service]?.definition.drainMs ?? 10_000,
+  }))
   if (slots.length > 0) await site.runtime.stop(site.host, await fenceAt(scope, site), slots)
   await scope.context.reach('swap:stopped')
   return room
@@ -46,9 +55,16 @@ async function drain(scope: Scope, site: Site, member: SetMember | undefined, sl
   if (member === undefined || singleton === undefined || port === undefined) return
   const deadline = Date.now() + member.definition.drainMs
   if (singleton.pause !== undefined) {
-    const [answer] = await site.host.probe([{ port, path: singleton.pause, method: 'POST', timeoutMs: 2000 }], scope.signal)
+    const [answer] = await site.host.probe(
+      [{ port, path: singleton.pause, method: 'POST', timeoutMs: 2000 }],
+      scope.signal,
+    )
     if (answer?.status === undefined || answer.status >= 400) {
-      await note(scope, member, `did not take the pause (${answer?.status ?? answer?.error ?? 'no answer'}); it is stopped all the same`)
+      await note(
+        scope,
+        member,
+        `did not take the pause (${answer?.status ?? answer?.error ?? 'no answer'}); it is stopped all the same`,
+      )
     }
   }
   if (singleton.active === undefined) return

@@ -26,11 +26,18 @@ export async function sweep(scope: Scope): Promise<void> {
 }
 
 async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease): Promise<void> {
-  const [router, slots] = await Promise.all([site.router.observe(site.host, site.root), site.runtime.observe(site.host, site.root)])
+  const [router, slots] = await Promise.all([
+    site.router.observe(site.host, site.root),
+    site.runtime.observe(site.host, site.root),
+  ])
   if (router.live === undefined) return
   const choices = router.live.choices
   const idle = slots.filter(({ service, slot, state }) => state !== 'absent' && choices[service]?.slot !== slot)
-  const stops = idle.map(({ service, slot }): SlotRef & { drainMs: number } => ({ service, slot, drainMs: live.set?.[service]?.definition.drainMs ?? 10_000 }))
+  const stops = idle.map(({ service, slot }): SlotRef & { drainMs: number } => ({
+    service,
+    slot,
+    drainMs: live.set?.[service]?.definition.drainMs ?? 10_000,
+  }))
   if (stops.length === 0) return
   await site.runtime.stop(site.host, await fenceAt(scope, site), stops)
   for (const { service } of stops) {

@@ -28,15 +28,27 @@ export async function switchOver(scope: Scope): Promise<void> {
   await scope.context.records.change(scope.ref, { switchedAt: Date.now() })
   await scope.context.records.setLive(scope.ref, scope.ref.number)
   const moved = planned(release).plan.services.filter((service) => service.change !== 'same').length
-  for (const site of all) await emit(scope, { kind: 'switched', host: site.host.name, services: moved, ms: Date.now() - started })
-  for (const [index, site] of all.entries()) await openRoom(site, release, rooms[index]!)
+  for (const site of all)
+    await emit(scope, { kind: 'switched', host: site.host.name, services: moved, ms: Date.now() - started })
+  for (const [index, site] of all.entries()) await openRoom(site, release, rooms[index])
 }
 
 async function proveUnseen(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
   const { plan, set } = planned(release)
   const services = [...movesOn(plan, site.host.name).beside.keys()]
-  const problems = await askSmoke({ site, set, services, token: await setToken(scope.context, scope.ref), signal: scope.signal })
-  if (problems.length > 0) throw refusal('release/smoke', `host ${site.host.name}`, `the new set does not answer: ${problems.map((p) => `${p.where.at} ${p.what}`).join('; ')}`)
+  const problems = await askSmoke({
+    site,
+    set,
+    services,
+    token: await setToken(scope.context, scope.ref),
+    signal: scope.signal,
+  })
+  if (problems.length > 0)
+    throw refusal(
+      'release/smoke',
+      `host ${site.host.name}`,
+      `the new set does not answer: ${problems.map((p) => `${p.where.at} ${p.what}`).join('; ')}`,
+    )
 }
 
 async function exchangeSingletons(scope: Scope, site: Site, release: StoredRelease): Promise<WaitingRoom | undefined> {
@@ -45,9 +57,21 @@ async function exchangeSingletons(scope: Scope, site: Site, release: StoredRelea
   if (swapped.size === 0) return undefined
   const live = before[site.host.name]?.live
   const previous = await previousSet(scope, live?.release)
-  const stop = new Map([...swapped].filter(([service]) => live?.choices[service] !== undefined).map(([service, slot]): [string, SlotName] => [service, otherSlot(slot)]))
+  const stop = new Map(
+    [...swapped]
+      .filter(([service]) => live?.choices[service] !== undefined)
+      .map(([service, slot]): [string, SlotName] => [service, otherSlot(slot)]),
+  )
   const services = [...swapped.keys()]
-  const room = await holdAndStop(scope, { site, stop, stopping: previous, services, live, heldName: setNames.held(release.number), release: release.number })
+  const room = await holdAndStop(scope, {
+    site,
+    stop,
+    stopping: previous,
+    services,
+    live,
+    heldName: setNames.held(release.number),
+    release: release.number,
+  })
   await Promise.all(
     [...swapped].map(async ([service, slot]) => {
       const began = Date.now()
@@ -60,7 +84,10 @@ async function exchangeSingletons(scope: Scope, site: Site, release: StoredRelea
 }
 
 /** The members that are live until now; none before the first release. */
-export async function previousSet(scope: Scope, number: number | undefined): Promise<NonNullable<StoredRelease['set']>> {
+export async function previousSet(
+  scope: Scope,
+  number: number | undefined,
+): Promise<NonNullable<StoredRelease['set']>> {
   if (number === undefined || number === 0) return {}
   return (await scope.context.records.find({ ...scope.ref, number })).set ?? {}
 }

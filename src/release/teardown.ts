@@ -7,7 +7,12 @@ import { blueprintOf, sites } from './scope.ts'
 export async function teardown(context: Context, environment: EnvironmentRef, actor: string): Promise<void> {
   const [active] = await context.records.open(environment)
   if (active !== undefined) {
-    throw refusal('release/under-way', `${environment.fleet}/${environment.environment}`, `release ${active.number} by ${active.actor} is under way`, `\`drover cancel ${environment.environment}\` stops it first.`)
+    throw refusal(
+      'release/under-way',
+      `${environment.fleet}/${environment.environment}`,
+      `release ${active.number} by ${active.actor} is under way`,
+      `\`drover cancel ${environment.environment}\` stops it first.`,
+    )
   }
   const [last] = await context.records.list(environment, { limit: 1 })
   if (last === undefined) return
@@ -21,7 +26,11 @@ export async function teardown(context: Context, environment: EnvironmentRef, ac
   await context.records.setLive(environment, undefined)
 }
 
-async function lastWithBlueprint(context: Context, environment: EnvironmentRef, from: number): ReturnType<typeof context.records.live> {
+async function lastWithBlueprint(
+  context: Context,
+  environment: EnvironmentRef,
+  from: number,
+): ReturnType<typeof context.records.live> {
   for (let number = from; number > 0; number--) {
     const release = await context.records.find({ ...environment, number })
     if (release.blueprint !== undefined) return release

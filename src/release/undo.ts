@@ -81,8 +81,12 @@ async function switchBack(scope: Scope, site: Site, release: StoredRelease): Pro
 async function restartStopped(scope: Scope, site: Site, release: StoredRelease, previous: ReleaseSet): Promise<void> {
   const moves = movesOn(release.plan!, site.host.name)
   const live = release.before?.[site.host.name]?.live?.choices ?? {}
-  const services = [...moves.beside.keys()].filter((service) => previous[service] !== undefined && live[service] !== undefined)
-  await Promise.all(services.map((service) => startPrevious({ scope, site, previous, service, slot: live[service]!.slot })))
+  const services = [...moves.beside.keys()].filter(
+    (service) => previous[service] !== undefined && live[service] !== undefined,
+  )
+  await Promise.all(
+    services.map((service) => startPrevious({ scope, site, previous, service, slot: live[service]!.slot })),
+  )
 }
 
 interface StartPrevious {
@@ -98,10 +102,23 @@ async function startPrevious({ scope, site, previous, service, slot }: StartPrev
   const spec = slotSpec({ layout: site.layout, member, slot, release: member.release })
   await site.runtime.start(site.host, await fenceAt(scope, site), [spec])
   const port = spec.port === undefined ? {} : { port: spec.port }
-  await awaitReady({ host: site.host, runtime: site.runtime, root: site.root, slot: { service, slot }, readiness: member.definition.ready, signal: scope.signal, ...port })
+  await awaitReady({
+    host: site.host,
+    runtime: site.runtime,
+    root: site.root,
+    slot: { service, slot },
+    readiness: member.definition.ready,
+    signal: scope.signal,
+    ...port,
+  })
 }
 
-async function exchangeBack(scope: Scope, site: Site, release: StoredRelease, previous: ReleaseSet): Promise<WaitingRoom | undefined> {
+async function exchangeBack(
+  scope: Scope,
+  site: Site,
+  release: StoredRelease,
+  previous: ReleaseSet,
+): Promise<WaitingRoom | undefined> {
   const { swapped } = movesOn(release.plan!, site.host.name)
   if (swapped.size === 0) return undefined
   const now = (await site.router.observe(site.host, site.root)).live
@@ -115,7 +132,9 @@ async function exchangeBack(scope: Scope, site: Site, release: StoredRelease, pr
     release: release.number,
   })
   const returning = [...swapped].filter(([service]) => previous[service] !== undefined)
-  await Promise.all(returning.map(([service, slot]) => startPrevious({ scope, site, previous, service, slot: otherSlot(slot) })))
+  await Promise.all(
+    returning.map(([service, slot]) => startPrevious({ scope, site, previous, service, slot: otherSlot(slot) })),
+  )
   return room
 }
 
@@ -135,5 +154,10 @@ function runningBefore(slots: Before[string]['slots']): string[] {
 
 /** The problem of a release that was given up because its worker died too often on it. */
 export function poisoned(): Problem {
-  return problem('release/poison', 'drover', 'the release ended its worker again and again and was given up', 'The server log has the last words of each; the set from before is live.')
+  return problem(
+    'release/poison',
+    'drover',
+    'the release ended its worker again and again and was given up',
+    'The server log has the last words of each; the set from before is live.',
+  )
 }

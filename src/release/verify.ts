@@ -47,15 +47,33 @@ async function smokeAll(scope: Scope, release: StoredRelease, all: readonly Site
   if (problems.flat().length > 0) throw new Refusal(problems.flat(), 'failed-restored')
 }
 
-async function judgeRound(release: StoredRelease, all: readonly Site[], before: Traffic, after: Traffic): Promise<void> {
+async function judgeRound(
+  release: StoredRelease,
+  all: readonly Site[],
+  before: Traffic,
+  after: Traffic,
+): Promise<void> {
   const { plan } = planned(release)
-  const moved = new Set(all.flatMap((site) => [...movesOn(plan, site.host.name).beside.keys(), ...movesOn(plan, site.host.name).swapped.keys()]))
-  const mine = (traffic: Traffic): Traffic => Object.fromEntries(Object.entries(traffic).filter(([service]) => moved.has(service)))
+  const moved = new Set(
+    all.flatMap((site) => [
+      ...movesOn(plan, site.host.name).beside.keys(),
+      ...movesOn(plan, site.host.name).swapped.keys(),
+    ]),
+  )
+  const mine = (traffic: Traffic): Traffic =>
+    Object.fromEntries(Object.entries(traffic).filter(([service]) => moved.has(service)))
   const verdict = judge({ before: mine(before), after: mine(after), policy: blueprintOf(release).environment.verify })
   if (verdict.verdict === 'keep') return
   const bad = verdict.services.filter((service) => service.verdict === 'undo')
   throw new Refusal(
-    bad.map(({ service, reason }) => problem('release/worse-than-before', `service ${service}`, reason, 'The set from before is live again; look at `drover logs` of this service.')),
+    bad.map(({ service, reason }) =>
+      problem(
+        'release/worse-than-before',
+        `service ${service}`,
+        reason,
+        'The set from before is live again; look at `drover logs` of this service.',
+      ),
+    ),
     'failed-restored',
   )
 }

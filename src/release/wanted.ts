@@ -15,10 +15,21 @@ export function swaps(service: Service): boolean {
 }
 
 /** The configuration of every service; a Refusal with every missing secret of all of them. */
-export async function configureAll(context: Context, environment: EnvironmentRef, blueprint: Blueprint): Promise<Map<string, Configuration>> {
+export async function configureAll(
+  context: Context,
+  environment: EnvironmentRef,
+  blueprint: Blueprint,
+): Promise<Map<string, Configuration>> {
   const services = new Map(blueprint.services.map((service) => [service.name, service]))
   const secrets = await context.secrets.read(environment)
-  const shared = { ...environment, services, stores: blueprint.stores, secrets, secretsPlace: context.secrets.place(environment), key: await ownKey(context) }
+  const shared = {
+    ...environment,
+    services,
+    stores: blueprint.stores,
+    secrets,
+    secretsPlace: context.secrets.place(environment),
+    key: await ownKey(context),
+  }
   const configurations = new Map<string, Configuration>()
   const problems: Problem[] = []
   for (const service of blueprint.services) {
@@ -46,7 +57,10 @@ export function wantedServices(input: WantedInput): WantedService[] {
   const hosts = new Set(input.blueprint.environment.hosts)
   return input.blueprint.services.map((service) => {
     const artifact = input.artifacts.get(service.name)
-    const migrates = input.goal === 'deploy' && service.migrate !== undefined && input.live?.[service.name]?.artifact.id !== artifact?.id
+    const migrates =
+      input.goal === 'deploy' &&
+      service.migrate !== undefined &&
+      input.live?.[service.name]?.artifact.id !== artifact?.id
     return {
       name: service.name,
       config: input.configs.get(service.name) ?? '',
@@ -55,7 +69,7 @@ export function wantedServices(input: WantedInput): WantedService[] {
       hosts,
       reasons: input.reasons[service.name] ?? [],
       ...(artifact === undefined ? {} : { artifact: artifact.id }),
-      ...(migrates ? { migrates: service.migrate!.store } : {}),
+      ...(migrates ? { migrates: service.migrate.store } : {}),
     }
   })
 }

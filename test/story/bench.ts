@@ -1,0 +1,164 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { openControlPlane } from '../../src/main.ts'
+import type { OpenedControlPlane } from '../../src/main.ts'
+import type { EnvironmentRef, Order, Release, ReleaseEvent } from '../../src/release/records.ts'
+import { makeSmallFleet } from '../fleet/small-fleet.ts'
+import type { SmallFleet } from '../fleet/small-fleet.ts'
+
+export const ENVIRONMENT: EnvironmentRef = { fleet: 'small', environment: 'test' }
+const HANG_MS = 90_000
+
+/** A folder with a small fleet and the home of a control plane; everything in it ends with the test. */
+export interface StoryBench {
+  readonly folder: string
+  readonly home: string
+  readonly fleet: SmallFleet
+  readonly deploy: Order
+  open(): Promise<OpenedControlPlane>
+  /** Runs a control plane in a process of its own: deploys (or goes on with what is open), prints how it ended. */
+  child(options: { readonly dieAt?: string; readonly order?: Order }): ChildRun
+}
+
+export interface ChildRun {
+  readonly process: ChildProcess
+  /** How the release ended, or undefined when the process was killed before. */
+  ended(): Promise<{ readonly outcome: string; readonly number: number } | undefined>
+}
+
+export async function storyBench(t: TestContext, options: { watch?: string; warm?: string } = {}): Promise<StoryBench> {
+  const folder = await mkdtemp(join(tmpdir(), 'drover-story-'))
+  await chmod(folder, 0o755)
+  const home = join(folder, 'home')
+  const fleet = await makeSmallFleet({
+    folder: join(folder, 'repository'),
+    journal: join(folder, 'jobs.jsonl'),
+    ...options,
+  })
+  const children = new Set<ChildProcess>()
+  const deploy: Order = { goal: 'deploy', repository: fleet.folder, ref: 'main' }
+  t.after(async () => {
+    for (const child of children) child.kill('SIGKILL')
+    const control = await openControlPlane(optionsFor(home))
+    await control.controlPlane.teardown(ENVIRONMENT, 'test').catch(() => undefined)
+    await control.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return {
+    folder,
+    home,
+    fleet,
+    deploy,
+    open: () => openControlPlane(optionsFor(home)),
+    child: ({ dieAt, order = deploy }) => startChild(children, home, order, dieAt),
+  }
+}
+
+export function optionsFor(home: string): Parameters<typeof openControlPlane>[0] {
+  return { folder: home, programs: { pm2: pm2Program() }, log: () => undefined }
+}
+
+function pm2Program(): string {
+  const own = join(import.meta.dirname, '../../tools/pm2/node_modules/.bin/pm2')
+  return existsSync(own) ? own : 'pm2'
+}
+
+function startChild(children: Set<ChildProcess>, home: string, order: Order, dieAt: string | undefined): ChildRun {
+  const argv = [join(import.meta.dirname, 'control-plane-process.ts'), home, JSON.stringify(order), dieAt ?? '']
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  children.add(child)
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const exited = once(child, 'close')
+  return {
+    process: child,
+    ended: async () => {
+      const guard = setTimeout(() => child.kill('SIGKILL'), HANG_MS)
+      await exited
+      clearTimeout(guard)
+      children.delete(child)
+      const last = said.trim().split('\n').at(-1) ?? ''
+      return last.startsWith('{') ? (JSON.parse(last) as { outcome: string; number: number }) : undefined
+    },
+  }
+}
+
+/** Asks for a release and follows it to its end. */
+export async function carryOut(
+  control: OpenedControlPlane,
+  order: Order,
+): Promise<{ release: Release; events: ReleaseEvent[] }> {
+  const { controlPlane } = control
+  const release = await controlPlane.request(ENVIRONMENT, { order, actor: 'test' })
+  const events: ReleaseEvent[] = []
+  for await (const event of controlPlane.events(release, { signal: AbortSignal.timeout(HANG_MS) })) events.push(event)
+  return { release: await controlPlane.release(release), events }
+}
+
+/** What users of the fleet get from each service, asked on its stable port. */
+export async function answers(
+  fleet: SmallFleet,
+): Promise<Record<string, { version: string; slot: string; pid: number; seenConfig?: string }>> {
+  const entries = fleet.services.map(async (service) => {
+    const response = await fetch(`http://127.0.0.1:${fleet.ports[service]}/`)
+    return [service, await response.json()] as const
+  })
+  return Object.fromEntries(await Promise.all(entries)) as Awaited<ReturnType<typeof answers>>
+}
+
+/** Reads from the host, not from Drover's records, which set is live. */
+export async function liveSet(home: string): Promise<string> {
+  return (await readlink(join(home, 'hosts/small/test/router/live'))).split('/').at(-1)!
+}
+
+/** The most singletons that ever ran at the same time, and how many ran at the end, by what they noted themselves. */
+export async function jobsAtOnce(folder: string): Promise<{ most: number; now: number }> {
+  const lines = (await readFile(join(folder, 'jobs.jsonl'), 'utf8')).trim().split('\n')
+  const running = new Set<number>()
+  let most = 0
+  for (const line of lines) {
+    const { what, pid } = JSON.parse(line) as { what: 'begin' | 'end'; pid: number }
+    if (what === 'begin') running.add(pid)
+    else running.delete(pid)
+    most = Math.max(most, running.size)
+  }
+  return { most, now: running.size }
+}
+
+/** A little traffic over all services until stopped; counts answers that were not 200. */
+export function trickle(fleet: SmallFleet): { stop(): Promise<{ sent: number; failed: string[] }> } {
+  let stopped = false
+  const failed: string[] = []
+  let sent = 0
+  const loops = fleet.services.map(async (service) => {
+    while (!stopped && sent < 100_000) {
+      sent++
+      const answer = await fetch(`http://127.0.0.1:${fleet.ports[service]}/`, {
+        signal: AbortSignal.timeout(20_000),
+      }).then(
+        async (response) => {
+          await response.text()
+          return response.status
+        },
+        (error: unknown) => String((error as Error).cause ?? error),
+      )
+      if (answer !== 200) failed.push(`${service}: ${answer}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })
+  return {
+    stop: async () => {
+      stopped = true
+      await Promise.all(loops)
+      return { sent, failed }
+    },
+  }
+}

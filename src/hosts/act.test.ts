@@ -323,6 +323,40 @@ describe('the fence', () => {
     assert.equal(await readFile(`${root}/order`, 'utf8'), 'older\nnewer\n')
   })
 
+  test('lets the same number wait where both claim the same, and only there', async (t) => {
+    const root = await scratch(t)
+    const fence = { root, number: 1 }
+    const slow = act(host, fence, [sh('touch "$1/begun"; sleep 0.5; echo slow >>"$1/order"', root)], {
+      claims: ['p', 'q'],
+    })
+    await until(() => existsSync(`${root}/begun`))
+
+    await Promise.all([
+      act(host, fence, [sh('echo "same $2" >>"$1/order"', root, 'q')], { claims: ['q', 'r'] }),
+      act(host, fence, [sh('echo other >>"$1/order"', root)], { claims: ['s'] }),
+      act(host, fence, [sh('echo none >>"$1/order"', root)]),
+    ])
+    await slow
+
+    const order = (await readFile(`${root}/order`, 'utf8')).trim().split('\n')
+    assert.deepEqual(order.slice(0, 2).toSorted(), ['none', 'other'])
+    assert.deepEqual(order.slice(2), ['slow', 'same q'])
+  })
+
+  test('lets the repetition wait for the commands of a script that was killed', async (t) => {
+    const root = await scratch(t)
+    const fence = { root, number: 1 }
+    const slow = sh('echo $PPID >"$1/pid.part"; mv "$1/pid.part" "$1/pid"; sleep 0.5; echo first >>"$1/order"', root)
+    const killed = refused(act(host, fence, [slow], { claims: ['p'] }))
+    await until(() => existsSync(`${root}/pid`))
+
+    process.kill(Number(await readFile(`${root}/pid`, 'utf8')), 'SIGKILL')
+    await act(host, fence, [sh('echo second >>"$1/order"', root)], { claims: ['p'] })
+
+    assert.equal((await killed).code, 'hosts/cut-off')
+    assert.equal(await readFile(`${root}/order`, 'utf8'), 'first\nsecond\n')
+  })
+
   test('clears away what killed commands left half-made', async (t) => {
     const root = await scratch(t)
     await act(host, { root, number: 1 }, [])

@@ -14,8 +14,15 @@ export interface OperationResult {
   readonly stderr: string
 }
 
-/** `label` says in errors what the operations are for: `stage backend`. */
-export type ActOptions = Omit<RunOptions, 'onLine' | 'maxOutputBytes'> & { readonly label?: string }
+export interface ActOptions extends Omit<RunOptions, 'onLine' | 'maxOutputBytes'> {
+  /** Says in errors what the operations are for: `stage backend`. */
+  readonly label?: string
+  /**
+   * Names of what must not be worked on twice at the same time. The commands of a Drover that was killed go on until
+   * they end; operations of the same number that claim the same wait for them.
+   */
+  readonly claims?: readonly string[]
+}
 
 const DEFAULT_TIMEOUT_MS = 120_000
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -33,8 +40,8 @@ export async function act(
   operations: readonly Operation[],
   options: ActOptions = {},
 ): Promise<readonly OperationResult[]> {
-  const { label, ...runOptions } = options
-  const script = renderScript(fence, operations)
+  const { label, claims, ...runOptions } = options
+  const script = renderScript(fence, operations, claims)
   const outcome = await host.run(
     {
       program: 'sh',

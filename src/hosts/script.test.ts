@@ -41,9 +41,9 @@ if [ "$number" -gt "$seen" ]; then
     mv -fT -- "$root/fence.part" "$root/fence" || { printf 'failed fence 1\\n'; exit 1; }
   flock -s 9
 fi
-exec 8>&-
 (umask 077 && rm -rf -- "$work" && mkdir -p -- "$work") || { printf 'failed fence 1\\n'; exit 1; }
 trap 'rm -rf -- "$work"' EXIT
+exec 8>&-
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
@@ -118,7 +118,7 @@ exit 0
         daemonizes: true,
         mayFail: true,
       },
-      `(exec 9>&-; cd -- /srv || exit 1; export A=x; export B='y z'; exec /bin/d) >"$work/out" 2>"$work/err" </dev/null; ran 0 $? may-fail`,
+      `(exec 7>&- 9>&-; cd -- /srv || exit 1; export A=x; export B='y z'; exec /bin/d) >"$work/out" 2>"$work/err" </dev/null; ran 0 $? may-fail`,
     ],
   ]
   for (const [what, operation, line] of cases) {
@@ -142,6 +142,20 @@ exit 0
       assert.throws(() => renderScript(FENCE, [operation]), TypeError)
     })
   }
+
+  test('makes its claims in the gate and waits for earlier ones outside of it', () => {
+    const script = renderScript(FENCE, [], ['slot backend.a', "it's"])
+
+    assert.ok(
+      script.includes(`
+exec 7>"$work/claims" && flock 7 && printf '%s\\n' 'slot backend.a' 'it'\\''s' >&7
+before=$(cd "$root/work" && grep -lxFf "$$/claims" -- */claims | sed -n "/^$$\\//!s|/claims||p")
+exec 8>&-
+for earlier in $before; do flock -s "$root/work/$earlier/claims" true 2>/dev/null; done
+`),
+      script,
+    )
+  })
 
   test('is not made for a fence number that is no number', () => {
     assert.throws(() => renderScript({ root: '/srv', number: 1.5 }, []), TypeError)

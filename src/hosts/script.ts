@@ -11,15 +11,16 @@ const TAKE_OVER_SECONDS = 30
 /**
  * One POSIX shell script that carries out a list of operations under the fence. Needs `sh`, coreutils and `flock` of
  * util-linux. The text holds opened secrets: it may travel on stdin only. Its answers are read by `answers.ts`.
+ * Scripts whose claims have one in common run one after the other.
  */
-export function renderScript(fence: Fence, operations: readonly Operation[]): string {
+export function renderScript(fence: Fence, operations: readonly Operation[], claims: readonly string[] = []): string {
   if (!Number.isSafeInteger(fence.number) || fence.number < 0) {
     throw new TypeError(`a fence number is an integer from 0, got ${fence.number}`)
   }
   const root = checkedPath(fence.root)
   const steps = operations.map((operation, index) => renderOperation(operation, { index, root }))
   // The braces make the shell read all of it before it runs any of it: a script cut off on its way does nothing.
-  return ['{', prologue(root, fence.number), ...steps, "printf 'done\\n'", 'exit 0', '}', ''].join('\n')
+  return ['{', prologue(root, fence.number, claims), ...steps, "printf 'done\\n'", 'exit 0', '}', ''].join('\n')
 }
 
 /**
@@ -28,7 +29,7 @@ export function renderScript(fence: Fence, operations: readonly Operation[]): st
  * hold the lock shared, so they never wait for each other. `work` holds what a killed command leaves half-made; a
  * higher number has the host for itself for a moment, and throws it away then.
  */
-function prologue(root: string, number: number): string {
+function prologue(root: string, number: number, claims: readonly string[]): string {
   return `umask 022
 LC_MESSAGES=C; export LC_MESSAGES
 command -v flock >/dev/null || { printf 'missing flock\\n'; exit 1; }
@@ -52,9 +53,9 @@ if [ "$number" -gt "$seen" ]; then
     mv -fT -- "$root/fence.part" "$root/fence" || { printf 'failed fence 1\\n'; exit 1; }
   flock -s 9
 fi
-exec 8>&-
 (umask 077 && rm -rf -- "$work" && mkdir -p -- "$work") || { printf 'failed fence 1\\n'; exit 1; }
 trap 'rm -rf -- "$work"' EXIT
+${renderClaims(claims)}exec 8>&-${claims.length === 0 ? '' : '\nfor earlier in $before; do flock -s "$root/work/$earlier/claims" true 2>/dev/null; done'}
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
@@ -73,6 +74,23 @@ ran() {
   printf 'ran %s %s %s %s\\n' "$1" "$2" "$(tail -c ${KEPT_OUTPUT_BYTES} -- "$work/out" | base64 -w 0)" "$(tail -c ${KEPT_OUTPUT_BYTES} -- "$work/err" | base64 -w 0)"
   [ "$2" -eq 0 ] || [ "$3" = may-fail ] || exit 1
 }`
+}
+
+/**
+ * A Drover that was killed leaves its script at work; the one that repeats it must not get in between. Claims are
+ * made in the gate, so that of two scripts one is the earlier; a lock on the claim itself ends with the script and its
+ * commands, however they end.
+ */
+function renderClaims(claims: readonly string[]): string {
+  if (claims.length === 0) {
+    return ''
+  }
+  if (claims.some((claim) => claim === '' || claim.includes('\n'))) {
+    throw new TypeError('a claim is one line')
+  }
+  return `exec 7>"$work/claims" && flock 7 && printf '%s\\n' ${claims.map(word).join(' ')} >&7
+before=$(cd "$root/work" && grep -lxFf "$$/claims" -- */claims | sed -n "/^$$\\//!s|/claims||p")
+`
 }
 
 interface Context {
@@ -113,7 +131,7 @@ function partOf(path: string, root: string): string {
  */
 function renderRun(operation: Operation & { kind: 'run' }, index: number): string {
   const steps = [
-    ...(operation.daemonizes === true ? ['exec 9>&-'] : []),
+    ...(operation.daemonizes === true ? ['exec 7>&- 9>&-'] : []),
     ...(operation.cwd === undefined ? [] : [`cd -- ${pathWord(operation.cwd)} || exit 1`]),
     ...Object.entries(operation.env ?? {}).map(([name, value]) => exportVariable(name, value)),
     ['exec', operation.program, ...operation.argv].map(word).join(' '),

@@ -73,6 +73,8 @@ class Poller {
   }
 
   async #loop(): Promise<void> {
+    // Watchers that come in the same turn belong in the first round.
+    await Promise.resolve()
     while (this.#watching.size > 0) {
       try {
         await this.#round()

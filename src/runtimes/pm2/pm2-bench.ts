@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -5,11 +6,14 @@ import type { Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { localHost } from '../../hosts/local/local-host.ts'
+import { Refusal } from '../../problem/problem.ts'
 import type { Bench, Conduct } from '../conformance.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
-import type { SlotSpec } from '../runtime.ts'
+import { awaitReady } from '../ready.ts'
+import type { SlotRef, SlotReport, SlotSpec } from '../runtime.ts'
 import { pm2Home } from './home.ts'
 import { pm2Runtime } from './pm2-runtime.ts'
 
@@ -160,4 +164,54 @@ function listenOn(server: Server, port: number): Promise<number> {
       resolve(typeof address === 'object' && address !== null ? address.port : 0)
     })
   })
+}
+
+export function fence(bench: Pm2Bench, number = 1): { root: string; number: number } {
+  return { root: bench.root, number }
+}
+
+export async function look(bench: Pm2Bench, slot: SlotRef): Promise<SlotReport> {
+  const [report] = await bench.runtime.observe(bench.host, bench.root, [slot])
+  assert.ok(report !== undefined)
+  return report
+}
+
+export async function statesOf(bench: Pm2Bench, slots: readonly SlotRef[]): Promise<string[]> {
+  return (await bench.runtime.observe(bench.host, bench.root, slots)).map((report) => report.state)
+}
+
+export function ready(bench: Pm2Bench, spec: SlotSpec, timeoutMs = 20_000): Promise<unknown> {
+  return awaitReady({
+    host: bench.host,
+    runtime: bench.runtime,
+    root: bench.root,
+    slot: spec,
+    ...(spec.port === undefined ? {} : { port: spec.port }),
+    readiness: { path: '/health', timeoutMs, steadyMs: 100 },
+    signal: new AbortController().signal,
+  })
+}
+
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'fulfilled',
+    (error: unknown) => (error instanceof Refusal ? (error.problems[0]?.code ?? '') : String(error)),
+  )
+}
+
+export async function killPm2(bench: Pm2Bench): Promise<void> {
+  for (const { pid } of (await bench.processes()).filter(({ kind }) => kind === 'pm2')) {
+    process.kill(pid, 'SIGKILL')
+  }
+  await until(async () => (await bench.processes()).every(({ kind }) => kind !== 'pm2'))
+}
+
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let polls = 0; polls < 400; polls += 1) {
+    if (await condition()) {
+      return
+    }
+    await sleep(25)
+  }
+  assert.fail('what was waited for did not happen within 10 s')
 }

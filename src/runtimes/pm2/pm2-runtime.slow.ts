@@ -8,10 +8,8 @@ import { Refusal } from '../../problem/problem.ts'
 import { Secret } from '../../secrets/secret.ts'
 import { runtimeConformance } from '../conformance.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
-import { awaitReady } from '../ready.ts'
-import type { SlotRef, SlotReport, SlotSpec } from '../runtime.ts'
 import { pm2Home } from './home.ts'
-import { pm2Bench, pm2Program } from './pm2-bench.ts'
+import { codeOf, fence, look, pm2Bench, pm2Program, ready, statesOf, until } from './pm2-bench.ts'
 import type { Pm2Bench } from './pm2-bench.ts'
 import { pm2Runtime } from './pm2-runtime.ts'
 import { slotFiles } from './slot-files.ts'
@@ -275,92 +273,6 @@ describe('PM2: environment', () => {
   })
 })
 
-describe('PM2: deaths', () => {
-  test('slots outlive a PM2 that is killed, are told truthfully, and can be stopped and started', async (t) => {
-    const bench = await pm2Bench(t)
-    const [stays, goes] = [await bench.spec('stays', 'serves'), await bench.spec('goes', 'serves')]
-    await bench.runtime.start(bench.host, fence(bench), [stays, goes])
-    await Promise.all([ready(bench, stays), ready(bench, goes)])
-    const before = await look(bench, stays)
-
-    await killPm2(bench)
-    const after = await look(bench, stays)
-    await bench.runtime.stop(bench.host, fence(bench), [goes])
-    const next = await bench.spec('next', 'serves')
-    await bench.runtime.start(bench.host, fence(bench), [next, goes, stays])
-    await Promise.all([ready(bench, next), ready(bench, goes)])
-
-    assert.deepEqual(after, before)
-    assert.deepEqual(await look(bench, stays), before)
-    assert.deepEqual(await statesOf(bench, [stays, goes, next]), ['running', 'running', 'running'])
-  })
-
-  test('a slot that died together with its PM2 is crashed, not running', async (t) => {
-    const bench = await pm2Bench(t)
-    const spec = await bench.spec('worker', 'works')
-    await bench.runtime.start(bench.host, fence(bench), [spec])
-    const { pid } = await look(bench, spec)
-
-    await killPm2(bench)
-    process.kill(pid ?? 0, 'SIGKILL')
-    await until(async () => (await look(bench, spec)).state !== 'running')
-
-    assert.equal((await look(bench, spec)).state, 'crashed')
-  })
-
-  test('a teardown ends a PM2 that hangs', async (t) => {
-    const bench = await pm2Bench(t)
-    const spec = await bench.spec('worker', 'works')
-    await bench.runtime.start(bench.host, fence(bench), [spec])
-    const { pid } = (await bench.processes()).find(({ kind }) => kind === 'pm2') ?? { pid: 0 }
-    process.kill(pid, 'SIGSTOP')
-
-    await bench.runtime.teardown(bench.host, fence(bench))
-
-    await until(async () => (await bench.processes()).length === 0)
-    assert.deepEqual(
-      (await readdir(bench.root)).filter((name) => name === 'pm2' || name === 'slots'),
-      [],
-    )
-  })
-
-  test('a start that is cut off anywhere and repeated ends with every slot running once', async (t) => {
-    const seed = Date.now() % 100_000
-    t.diagnostic(`seed ${seed}`)
-    const bench = await pm2Bench(t)
-    let state = seed + 1
-    const chance = (below: number): number => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      return (state >>> 8) % below
-    }
-    for (let round = 1; round <= 8; round += 1) {
-      const specs = await Promise.all(
-        ['p', 'q'].map((service) => bench.spec(service, 'works', { artifact: `round${round}`, release: round })),
-      )
-      const cut = AbortSignal.timeout(30 + chance(700))
-      const cutHost = {
-        ...bench.host,
-        run: (command: Parameters<typeof bench.host.run>[0], options = {}) =>
-          bench.host.run(command, { ...options, signal: cut }),
-      }
-
-      await pm2Runtime({ program: pm2Program() })
-        .start(cutHost, fence(bench, round), specs)
-        .catch(() => {})
-      await bench.runtime.start(bench.host, fence(bench, round), specs)
-
-      const reports = await bench.runtime.observe(bench.host, bench.root, specs)
-      assert.deepEqual(
-        reports.map(({ state, artifact, restarts }) => [state, artifact, restarts]),
-        specs.map((spec) => ['running', spec.artifact, 0]),
-      )
-      await sleep(300)
-      const alive = (await bench.processes()).filter(({ kind }) => kind === 'slot').map(({ pid }) => pid)
-      assert.deepEqual(new Set(alive), new Set(reports.map(({ pid }) => pid)), `round ${round}`)
-    }
-  })
-})
-
 interface CountingBench extends Pm2Bench {
   calls(): Promise<readonly string[]>
 }
@@ -378,48 +290,8 @@ async function countingBench(t: Parameters<typeof pm2Bench>[0]): Promise<Countin
   return { ...bench, calls: async () => (await readFile(join(folder, 'calls'), 'utf8')).split('\n').slice(0, -1) }
 }
 
-function fence(bench: Pm2Bench, number = 1): { root: string; number: number } {
-  return { root: bench.root, number }
-}
-
-async function look(bench: Pm2Bench, slot: SlotRef): Promise<SlotReport> {
-  const [report] = await bench.runtime.observe(bench.host, bench.root, [slot])
-  assert.ok(report !== undefined)
-  return report
-}
-
-async function statesOf(bench: Pm2Bench, slots: readonly SlotRef[]): Promise<string[]> {
-  return (await bench.runtime.observe(bench.host, bench.root, slots)).map((report) => report.state)
-}
-
-function ready(bench: Pm2Bench, spec: SlotSpec, timeoutMs = 20_000): Promise<unknown> {
-  return awaitReady({
-    host: bench.host,
-    runtime: bench.runtime,
-    root: bench.root,
-    slot: spec,
-    ...(spec.port === undefined ? {} : { port: spec.port }),
-    readiness: { path: '/health', timeoutMs, steadyMs: 100 },
-    signal: new AbortController().signal,
-  })
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'fulfilled',
-    (error: unknown) => (error instanceof Refusal ? (error.problems[0]?.code ?? '') : String(error)),
-  )
-}
-
 async function unusedPort(bench: Pm2Bench): Promise<number> {
   return (await bench.spec('unused', 'serves')).port ?? 0
-}
-
-async function killPm2(bench: Pm2Bench): Promise<void> {
-  for (const { pid } of (await bench.processes()).filter(({ kind }) => kind === 'pm2')) {
-    process.kill(pid, 'SIGKILL')
-  }
-  await until(async () => (await bench.processes()).every(({ kind }) => kind !== 'pm2'))
 }
 
 /** Arguments of the `sleep` processes whose working folder is below the bench's root. */
@@ -452,14 +324,4 @@ async function openFilesWith(folder: string, text: string): Promise<string[]> {
     }
   }
   return found
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let polls = 0; polls < 400; polls += 1) {
-    if (await condition()) {
-      return
-    }
-    await sleep(25)
-  }
-  assert.fail('what was waited for did not happen within 10 s')
 }

@@ -9,7 +9,7 @@ import type { SlotSpec } from '../runtime.ts'
 import { pm2Call } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
-import { sameSlot, stopOperations } from './stop.ts'
+import { sameSlot, slotClaim, stopOperations } from './stop.ts'
 import { survey } from './survey.ts'
 import type { Survey } from './survey.ts'
 
@@ -40,7 +40,8 @@ export async function startSlots(
   }
   const results = await act(host, fence, startOperations(fence.root, program, missing, found), {
     label: `start ${missing.map((spec) => `${spec.service}.${spec.slot}`).join(', ')}`,
-    timeoutMs: Math.max(0, ...found.slots.map((slot) => slot.spec.drainMs)) + OVERHEAD_MS,
+    claims: missing.map(slotClaim),
+    timeoutMs: 2 * Math.max(0, ...found.slots.map((slot) => slot.spec.drainMs)) + OVERHEAD_MS,
   })
   const begun = results.at(-1)
   return requests.map((request, index) => refusals[index] ?? notBegun(host, fence.root, request, begun))

@@ -9,7 +9,7 @@ import { slotFiles } from './slot-files.ts'
 import { survey } from './survey.ts'
 import type { SurveyedSlot } from './survey.ts'
 
-/** Time for everything but the draining itself. */
+/** Time for everything but the draining itself, which may have to wait for another that drains the same slot. */
 const OVERHEAD_MS = 60_000
 
 export type Stopping = SlotRef & { readonly drainMs: number }
@@ -26,7 +26,8 @@ export async function stopSlots(host: Host, fence: Fence, slots: readonly Stoppi
   }
   await act(host, fence, stopOperations({ root: fence.root, program }, laid, found.slots), {
     label: `stop ${laid.map((slot) => `${slot.service}.${slot.slot}`).join(', ')}`,
-    timeoutMs: drainTime(laid) + OVERHEAD_MS,
+    claims: laid.map(slotClaim),
+    timeoutMs: 2 * drainTime(laid) + OVERHEAD_MS,
   })
 }
 
@@ -49,6 +50,11 @@ export function stopOperations(
     ...(known.length === 0 ? [] : pm2Call(place, 'delete', known)),
     ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).registered })),
   ]
+}
+
+/** What a slot is called where two at work on it would disturb each other. */
+export function slotClaim(slot: SlotRef): string {
+  return `slot ${slot.service}.${slot.slot}`
 }
 
 export function drainTime(slots: readonly Stopping[]): number {

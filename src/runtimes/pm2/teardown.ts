@@ -5,7 +5,7 @@ import type { Fence } from '../../hosts/operation.ts'
 import { pm2Home } from './home.ts'
 import { scriptOperation } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
-import { drainTime } from './stop.ts'
+import { drainTime, slotClaim } from './stop.ts'
 import { survey } from './survey.ts'
 
 /** Stops every slot, ends PM2, and removes the slots' folders and PM2's own. */
@@ -25,6 +25,6 @@ export async function teardownPm2(host: Host, fence: Fence): Promise<void> {
       { kind: 'remove', path: home.folder },
       { kind: 'remove', path: home.link },
     ],
-    { label: 'tear down', timeoutMs: drainTime(stopping) + 60_000 },
+    { label: 'tear down', claims: slots.map(slotClaim), timeoutMs: drainTime(stopping) + 60_000 },
   )
 }

@@ -365,8 +365,11 @@ export function routerConformance(name: string, create: () => Router): void {
       await trial.router.switch(trial.host, trial.fence, set.name)
       await trial.router.switch(trial.host, trial.fence, set.name)
 
-      await refusalOf(trial.router.lay(trial.host, trial.fence, { ...set, choices: { shop: { slot: 'a' } } }))
+      const refused = await refusalOf(
+        trial.router.lay(trial.host, trial.fence, { ...set, choices: { shop: { slot: 'a' } } }),
+      )
 
+      assert.match(refused.message, new RegExp(`another set named ${set.name} is on the host`))
       assert.equal(await whoAnswers(shop.route.port), 'shop.b')
     })
 
@@ -379,7 +382,8 @@ export function routerConformance(name: string, create: () => Router): void {
       await trial.router.prune(trial.host, trial.fence, [kept])
 
       assert.equal(await whoAnswers(shop.route.port), 'shop.a')
-      await refusalOf(trial.router.switch(trial.host, trial.fence, forgotten))
+      const refused = await refusalOf(trial.router.switch(trial.host, trial.fence, forgotten))
+      assert.match(refused.message, new RegExp(`there is no set ${forgotten} on the host`))
       assert.equal(await whoAnswers(shop.route.port), 'shop.a')
       await trial.router.switch(trial.host, trial.fence, kept)
       assert.equal(await whoAnswers(shop.route.port), 'shop.b')

@@ -51,14 +51,16 @@ NF != 9 || $4 != "live" || $5 == "499" || $5 == "000" { next }
 {
   arrival = int(($1 - $2) * 1000 + 0.5)
   if (arrival < from || arrival >= to) next
-  service = substr($3, 1, match($3, /[.][^.]*$/) - 1)
+  if (!($3 in services)) services[$3] = substr($3, 1, match($3, /[.][^.]*$/) - 1)
+  service = services[$3]
   if (service == "") next
   requests[service]++
   tries = split($7, try, / : /)
   count = split(try[tries], asked, /, /)
   if ($5 >= 500) failed[service]++
   else if (asked[count] != asked[1]) rescued[service]++
-  i = step($2 * 1000)
+  if (!($2 in steps)) steps[$2] = step($2 * 1000)
+  i = steps[$2]
   if (i > top) top = i
   latency[service, i]++
 }

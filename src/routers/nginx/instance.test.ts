@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -163,17 +163,6 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
     await trial.router.prune(trial.host, trial.fence, [])
 
     assert.deepEqual(await readdir(shapes), [(await trial.router.observe(trial.host, trial.root)).shape])
-  })
-
-  test('needs no more of its folder than its owner has', async (context) => {
-    const trial = await start(context)
-    await chmod(join(trial.root, '..'), 0o700)
-    const { route } = await trial.service('shop')
-
-    await trial.router.shape(trial.host, trial.fence, [route])
-    await trial.live('one', { shop: 'a' })
-
-    assert.equal(await whoAnswers(route.port, { method: 'POST', body: 'x'.repeat(2 * 1024 * 1024) }), 'shop.a')
   })
 })
 

@@ -26,7 +26,11 @@ const CERTAIN = new Set(['0100007F', '00000000'])
 
 export async function listListeners(host: Host, ports: readonly number[]): Promise<Listener[]> {
   const wanted = ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join(' ')
-  const { stdout } = await host.run({ program: 'sh', argv: ['-c', LIST_LISTENERS, 'sh', wanted] })
+  const { stdout } = await host.run({
+    program: 'sh',
+    argv: ['-c', LIST_LISTENERS, 'sh', wanted],
+    summary: 'see who listens',
+  })
   return [...stdout.matchAll(/^listener (\w+) (\w+) (\d+) (.*)$/gm)].map(
     ([, port = '', address = '', pid, program = '']) => ({
       port: Number.parseInt(port, 16),

@@ -1,4 +1,3 @@
-import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
 import { refusal } from '../../problem/problem.ts'
@@ -6,11 +5,12 @@ import type { Router, RouterReport } from '../router.ts'
 import type { WaitingLimits } from '../waiting-queue.ts'
 import { readTraffic, ROTATE_AT_BYTES } from './access-log.ts'
 import { openWaitingRoom } from './hold-socket.ts'
+import { change, script } from './instance.ts'
+import type { Instance } from './instance.ts'
 import { prefixOf } from './prefix.ts'
 import { END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
 import { laySet, pruneSets, readSet, switchTo } from './sets.ts'
 import { shapeNginx } from './shape.ts'
-import type { Instance } from './shape.ts'
 
 export interface NginxOptions {
   /** Name or path of the program on the hosts. Default `nginx`; 1.15.8 or newer. */
@@ -42,23 +42,17 @@ export function nginxRouter(options: NginxOptions = {}): Router {
     waitingRoom: (_host, root) => openWaitingRoom(prefixOf(root).holdSocket, waiting),
     observe,
     traffic: (host, root, from, to) => readTraffic(host, root, { from, to }),
-    teardown: async (host, fence) => {
-      const { folder } = prefixOf(fence.root)
-      await act(
-        host,
-        fence,
-        [
-          { kind: 'run', program: 'sh', argv: ['-c', STOP, 'sh', folder] },
-          { kind: 'remove', path: folder },
-        ],
-        { label: 'stop the router' },
-      )
-    },
+    teardown: (host, fence) => tearDown(at(host, fence)),
   }
 }
 
 const STOP = `${LIST_PROCESSES}${END_PROCESSES}
 end_processes "$1" '^process '`
+
+async function tearDown(instance: Instance): Promise<void> {
+  const { folder } = prefixOf(instance.fence.root)
+  await change(instance, [script(STOP, [folder]), { kind: 'remove', path: folder }], 'stop the router')
+}
 
 const OBSERVE = `${LIST_PROCESSES}
 list_processes "$1"
@@ -66,7 +60,11 @@ if [ -e "$1/live/set.json" ]; then printf 'live '; cat -- "$1/live/set.json"; fi
 
 async function observe(host: Host, root: string): Promise<RouterReport> {
   const { folder } = prefixOf(root)
-  const { ok, stdout, stderr } = await host.run({ program: 'sh', argv: ['-c', OBSERVE, 'sh', folder] })
+  const { ok, stdout, stderr } = await host.run({
+    program: 'sh',
+    argv: ['-c', OBSERVE, 'sh', folder],
+    summary: 'observe nginx',
+  })
   if (!ok) {
     throw refusal('routers/unreadable', `host ${host.name}`, `cannot look at nginx in ${folder}: ${stderr.trim()}`)
   }

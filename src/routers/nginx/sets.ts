@@ -1,43 +1,43 @@
 import { z } from 'zod'
-import { act } from '../../hosts/act.ts'
 import type { Operation } from '../../hosts/operation.ts'
 import type { Secret } from '../../secrets/secret.ts'
 import type { RouteSet } from '../router.ts'
 import { ROTATE } from './access-log.ts'
 import { TOKEN_PATTERN } from './configuration.ts'
+import { change, script } from './instance.ts'
+import type { Instance } from './instance.ts'
 import { checkedSetName, markersOf, prefixOf } from './prefix.ts'
 import type { Prefix } from './prefix.ts'
 import { LIST_PROCESSES } from './processes.ts'
-import type { Instance } from './shape.ts'
 
 /** Lays a set beside the live one. See `Router.lay`. */
-export async function laySet({ host, fence }: Instance, set: RouteSet, token?: Secret): Promise<void> {
-  const prefix = prefixOf(fence.root)
+export async function laySet(instance: Instance, set: RouteSet, token?: Secret): Promise<void> {
+  const prefix = prefixOf(instance.fence.root)
   const operations = [
     ...layOperations(prefix, set),
     ...(token === undefined ? [] : [admitOperation(prefix, set, token)]),
   ]
-  await act(host, fence, operations, { label: `lay set ${set.name}` })
+  await change(instance, operations, `lay set ${set.name}`)
 }
 
 /** Moves every service of the set at once. See `Router.switch`. */
-export async function switchTo({ host, fence }: Instance, name: string): Promise<void> {
-  const prefix = prefixOf(fence.root)
+export async function switchTo(instance: Instance, name: string): Promise<void> {
+  const prefix = prefixOf(instance.fence.root)
   const operations: Operation[] = [
     script(REQUIRE_SET, [prefix.folder, name]),
     { kind: 'link', path: prefix.live, target: `sets/${checkedSetName(name)}` },
   ]
-  await act(host, fence, operations, { label: `switch to set ${name}` })
+  await change(instance, operations, `switch to set ${name}`)
 }
 
 /** Forgets what nobody needs any more. See `Router.prune`. */
-export async function pruneSets({ host, fence, rotateAtBytes }: Instance, keep: readonly string[]): Promise<void> {
-  const { folder } = prefixOf(fence.root)
+export async function pruneSets(instance: Instance, keep: readonly string[]): Promise<void> {
+  const { folder } = prefixOf(instance.fence.root)
   const operations = [
     script(PRUNE, [folder, ...keep.map(checkedSetName)]),
-    script(ROTATE, [folder, String(rotateAtBytes)]),
+    script(ROTATE, [folder, String(instance.rotateAtBytes)]),
   ]
-  await act(host, fence, operations, { label: 'prune the sets of the router' })
+  await change(instance, operations, 'prune the sets of the router')
 }
 
 /**
@@ -112,6 +112,7 @@ function layOperations({ folder }: Prefix, set: RouteSet): Operation[] {
   const part = `${folder}/sets/.${checkedSetName(set.name)}`
   return [
     { kind: 'folder', path: folder, mode: 0o700 },
+    { kind: 'remove', path: part },
     { kind: 'folder', path: part },
     { kind: 'write', path: `${part}/set.json`, content: JSON.stringify(set) },
     {
@@ -130,8 +131,4 @@ function admitOperation({ folder }: Prefix, set: RouteSet, token: Secret): Opera
     throw new TypeError(`a token of a pending set matches ${TOKEN_PATTERN}`)
   }
   return { ...script(ADMIT, [folder, set.name]), env: { TOKEN: token } }
-}
-
-function script(text: string, argv: readonly string[]): Operation & { kind: 'run' } {
-  return { kind: 'run', program: 'sh', argv: ['-c', text, 'sh', ...argv] }
 }

@@ -1,25 +1,17 @@
-import { act } from '../../hosts/act.ts'
 import type { OperationResult } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
-import type { Fence, Operation } from '../../hosts/operation.ts'
+import type { Operation } from '../../hosts/operation.ts'
 import { problem, Refusal, refusal } from '../../problem/problem.ts'
 import type { Route } from '../router.ts'
 import { renderShape } from './configuration.ts'
 import type { Machine, Shape } from './configuration.ts'
+import { change, script } from './instance.ts'
+import type { Instance } from './instance.ts'
 import { listListeners } from './listeners.ts'
 import type { Listener } from './listeners.ts'
 import { prefixOf } from './prefix.ts'
 import { AWAIT_SHAPE, END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
 import type { NginxProcess } from './processes.ts'
-
-/** The nginx of one environment on one host, and the right to change it. */
-export interface Instance {
-  readonly host: Host
-  readonly fence: Fence
-  /** Name or path of the nginx program on the host. */
-  readonly program: string
-  readonly rotateAtBytes: number
-}
 
 /** Makes nginx run with these routes. See `Router.shape`. */
 export async function shapeNginx(instance: Instance, routes: readonly Route[]): Promise<{ changed: boolean }> {
@@ -33,7 +25,7 @@ export async function shapeNginx(instance: Instance, routes: readonly Route[]): 
   const loaded = await loadShape(instance, shape, master)
   if (loaded.exitCode === 0) return { changed: true }
 
-  await act(instance.host, instance.fence, [configure(instance, seen.configured)], { label: 'put the old shape back' })
+  await change(instance, [configure(instance, seen.configured)], 'put the old shape back')
   throw await explain(instance, routes, loaded)
 }
 
@@ -56,7 +48,11 @@ fi
 
 async function look(host: Host, root: string): Promise<Sight> {
   const { folder } = prefixOf(root)
-  const { ok, stdout, stderr } = await host.run({ program: 'sh', argv: ['-c', LOOK, 'sh', folder] })
+  const { ok, stdout, stderr } = await host.run({
+    program: 'sh',
+    argv: ['-c', LOOK, 'sh', folder],
+    summary: 'look at nginx',
+  })
   if (!ok) {
     throw refusal('routers/unreadable', `host ${host.name}`, `cannot look at nginx in ${folder}: ${stderr.trim()}`)
   }
@@ -87,9 +83,9 @@ async function layShape(instance: Instance, { id, configuration }: Shape): Promi
     ...['temporary', 'sets'].map((name) => ({ kind: 'folder' as const, path: `${folder}/${name}` })),
     { kind: 'folder', path: `${folder}/shapes/${id}` },
     { kind: 'write', path: `${folder}/shapes/${id}/nginx.conf`, content: configuration },
-    { kind: 'run', program: 'sh', argv: ['-c', CHECK, 'sh', folder, id, instance.program], mayFail: true },
+    { ...script(CHECK, [folder, id, instance.program]), mayFail: true },
   ]
-  const [checked] = await act(instance.host, instance.fence, operations, { label: 'lay the shape of the router' })
+  const [checked] = await change(instance, operations, 'lay the shape of the router')
   if (checked?.exitCode === 126 || checked?.exitCode === 127) throw missingProgram(instance)
   if (checked?.exitCode !== 0) throw configurationRefused(instance, checked?.stderr ?? '')
 }
@@ -107,18 +103,12 @@ await_shape "$1" "$2"`
 /** Starts nginx, or tells it to reload; returns when the new shape answers or nginx has given it up. */
 async function loadShape(instance: Instance, shape: Shape, master: NginxProcess | undefined): Promise<OperationResult> {
   const { folder } = prefixOf(instance.fence.root)
-  const [script, subject] = master === undefined ? [START, instance.program] : [RELOAD, String(master.pid)]
+  const [text, subject] = master === undefined ? [START, instance.program] : [RELOAD, String(master.pid)]
   const operations: Operation[] = [
     configure(instance, shape.id),
-    {
-      kind: 'run',
-      program: 'sh',
-      argv: ['-c', script, 'sh', folder, shape.id, subject],
-      daemonizes: true,
-      mayFail: true,
-    },
+    { ...script(text, [folder, shape.id, subject]), daemonizes: true, mayFail: true },
   ]
-  const [loaded] = await act(instance.host, instance.fence, operations, { label: 'load the shape of the router' })
+  const [loaded] = await change(instance, operations, 'load the shape of the router')
   return loaded ?? { exitCode: 1, stdout: '', stderr: '' }
 }
 

@@ -286,10 +286,10 @@ function startSteps(
       const move = host.moves.get(service.name)
       if (move === undefined || move.kind === 'swap') continue
       const needs = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
-      const own = `stage:${host.host}`
-      // What it waits for on its own host, and every migration, has waited for the staging of this host.
-      const first = migrations ?? (needs.onHost ? [] : [own])
-      const after = needs.keys.length === 0 ? first : migrations === undefined ? [...first, ...needs.keys] : needs.keys
+      const first = migrations ?? [`stage:${host.host}`]
+      // Migrations wait for every staging, and a need on this host for this one.
+      const staged = migrations !== undefined || needs.onHost
+      const after = staged && needs.keys.length > 0 ? needs.keys : [...first, ...needs.keys]
       steps.push({ key: move.key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after })
     }
   }

@@ -305,6 +305,23 @@ export function routerConformance(name: string, create: () => Router): void {
       )
     })
 
+    test('a room that is opened again is the same room, with every service shut', async () => {
+      await live({ shop: { slot: 'a', hold: true }, 'search-api': { slot: 'a', hold: true } })
+      const first = await trial.router.waitingRoom(trial.host, trial.root)
+      first.open('search-api', search.a.port)
+      const held = [whoAnswers(shop.route.port)]
+      while (first.waiting() < 1) await pause(5)
+
+      const second = await trial.router.waitingRoom(trial.host, trial.root)
+      held.push(whoAnswers(search.route.port))
+      while (second.waiting() < 2) await pause(5)
+      second.open('shop', shop.b.port)
+      second.open('search-api', search.b.port)
+
+      assert.deepEqual(await Promise.all(held), ['shop.b', 'search-api.b'])
+      await second.close()
+    })
+
     test('closing the room refuses who waits; without a room hold answers 503', async () => {
       await live({ shop: { slot: 'a', hold: true } })
       const room = await trial.router.waitingRoom(trial.host, trial.root)

@@ -66,7 +66,8 @@ export interface Router {
   prune(host: Host, fence: Fence, keep: readonly string[]): Promise<void>
   /**
    * Opens the waiting room for services whose choice is `hold`: their requests wait until `open` is called with the
-   * port that now answers, or are refused with 503 when `close` is called first.
+   * port that now answers, or are refused with 503 when `close` is called first. Opened again before it is closed (by
+   * the undo of a release, say), it is the same room: who waits goes on waiting, and no service is let through yet.
    */
   waitingRoom(host: Host, root: string): Promise<WaitingRoom>
   observe(host: Host, root: string): Promise<RouterReport>

@@ -19,6 +19,20 @@ describe('the waiting queue', () => {
     assert.equal(await other, undefined)
   })
 
+  test('keeps who waits when it is shut, and lets nobody through until it is opened again', async () => {
+    const queue = waitingQueue()
+    const waiting = queue.wait('search', STAYS)
+    queue.open('shop', 3080)
+
+    queue.shut()
+    const late = queue.wait('shop', STAYS)
+
+    assert.equal(queue.waiting(), 2)
+    queue.open('shop', 3081)
+    queue.open('search', 3090)
+    assert.deepEqual(await Promise.all([waiting, late]), [3090, 3081])
+  })
+
   test('refuses more than its seats, and has a seat again when someone leaves', async () => {
     const queue = waitingQueue({ maxWaiting: 1 })
     const client = new AbortController()

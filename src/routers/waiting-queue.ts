@@ -11,6 +11,8 @@ export interface WaitingLimits {
 export interface WaitingQueue extends Omit<WaitingRoom, 'close'> {
   /** The port to go to; undefined for: not today (room full, waited too long, room closed, or the client left). */
   wait(service: string, left: AbortSignal): Promise<number | undefined>
+  /** No service is let through any more until it is opened again; who waits goes on waiting. */
+  shut(): void
   /** Refuses everyone who waits, and everyone who comes for a service that has not been opened. */
   close(): void
 }
@@ -48,6 +50,7 @@ export function waitingQueue({ maxWaiting = 1000, maxWaitMs = 30_000 }: WaitingL
       for (const leave of waiting.get(service) ?? []) leave(port)
     },
     waiting: () => count,
+    shut: () => openPorts.clear(),
     close() {
       closed = true
       for (const leave of [...waiting.values()].flatMap((queue) => [...queue])) leave(undefined)

@@ -55,7 +55,8 @@ export function memoryRouter(): Router {
     },
     waitingRoom: async (host, root) => {
       const state = stateOf(host, root)
-      const room = waitingQueue()
+      const room = state.room ?? waitingQueue()
+      room.shut()
       state.room = room
       return {
         open: (service, port) => room.open(service, port),

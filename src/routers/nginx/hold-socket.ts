@@ -15,6 +15,30 @@ import type { WaitingLimits, WaitingQueue } from '../waiting-queue.ts'
 
 const DOOR_MS = 50
 
+/** Makes the waiting room at a socket, or gives the one that this function has made there and nobody has closed. */
+export type Rooms = (socket: string) => Promise<WaitingRoom>
+
+export function waitingRooms(limits: WaitingLimits = {}): Rooms {
+  const rooms = new Map<string, Promise<OpenRoom>>()
+  return async (socket) => {
+    const there = rooms.get(socket)
+    if (there !== undefined) {
+      const { room, queue } = await there
+      queue.shut()
+      return room
+    }
+    const opening = openRoom(socket, { limits, onClose: () => rooms.delete(socket) })
+    rooms.set(socket, opening)
+    opening.catch(() => rooms.delete(socket))
+    return (await opening).room
+  }
+}
+
+interface OpenRoom {
+  readonly room: WaitingRoom
+  readonly queue: WaitingQueue
+}
+
 /**
  * The waiting room behind a Unix socket of this machine. nginx passes it the requests of services on hold, each with
  * its service's name in `x-drover-service`; the room forwards them to the port that is opened for the service. A body
@@ -23,17 +47,21 @@ const DOOR_MS = 50
  * `close` returns once nobody waits and nobody can come; requests that were let through run on to their end. Those that
  * nginx had sent here in mind, but whose bodies it was still reading, find no room and go where the live set says.
  */
-export async function openWaitingRoom(socket: string, limits: WaitingLimits = {}): Promise<WaitingRoom> {
+async function openRoom(
+  socket: string,
+  { limits, onClose }: { limits: WaitingLimits; onClose: () => void },
+): Promise<OpenRoom> {
   const queue = waitingQueue(limits)
   // A request may take as long as it likes once it is through: what limits it is nginx.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     void serve(queue, request, response)
   })
   const release = await listenAt(server, socket)
-  return {
+  const room: WaitingRoom = {
     open: (service, port) => queue.open(service, port),
     waiting: () => queue.waiting(),
     async close() {
+      onClose()
       queue.close()
       await release()
       // Nobody finds the way here any more; who stands at the door already is let in.
@@ -41,6 +69,7 @@ export async function openWaitingRoom(socket: string, limits: WaitingLimits = {}
       server.close()
     },
   }
+  return { room, queue }
 }
 
 async function serve(queue: WaitingQueue, request: IncomingMessage, response: ServerResponse): Promise<void> {

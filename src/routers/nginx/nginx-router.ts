@@ -4,7 +4,7 @@ import { refusal } from '../../problem/problem.ts'
 import type { Router, RouterReport } from '../router.ts'
 import type { WaitingLimits } from '../waiting-queue.ts'
 import { readTraffic, ROTATE_AT_BYTES } from './access-log.ts'
-import { openWaitingRoom } from './hold-socket.ts'
+import { waitingRooms } from './hold-socket.ts'
 import { change, script } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { prefixOf } from './prefix.ts'
@@ -33,13 +33,14 @@ export interface NginxOptions {
 export function nginxRouter(options: NginxOptions = {}): Router {
   const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES } = options
   const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes })
+  const rooms = waitingRooms(waiting)
   return {
     name: 'nginx',
     shape: (host, fence, routes) => shapeNginx(at(host, fence), routes),
     lay: (host, fence, set, token) => laySet(at(host, fence), set, token),
     switch: (host, fence, set) => switchTo(at(host, fence), set),
     prune: (host, fence, keep) => pruneSets(at(host, fence), keep),
-    waitingRoom: (_host, root) => openWaitingRoom(prefixOf(root).holdSocket, waiting),
+    waitingRoom: (_host, root) => rooms(prefixOf(root).holdSocket),
     observe,
     traffic: (host, root, from, to) => readTraffic(host, root, { from, to }),
     teardown: (host, fence) => tearDown(at(host, fence)),

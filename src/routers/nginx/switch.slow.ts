@@ -142,8 +142,8 @@ describe('the switch under load', () => {
     await trial.live('held', { scheduler: { slot: 'a', hold: true } })
     const kill = new AbortController()
     const opened = Promise.withResolvers<void>()
-    const script = `const { openWaitingRoom } = await import(process.argv[1])
-      const room = await openWaitingRoom(process.argv[2])
+    const script = `const { waitingRooms } = await import(process.argv[1])
+      const room = await waitingRooms()(process.argv[2])
       console.log('open')
       setInterval(() => room.waiting() === 10 && console.log('full'), 10)`
     const argv = [

@@ -38,35 +38,41 @@ export interface BuildOrder extends BuildQuestion {
 
 /** The artifact that a build would give, when the same inputs have been built before. Changes nothing. */
 export async function findArtifact(question: BuildQuestion): Promise<Artifact | undefined> {
-  return await question.store.find(await keyOf(question))
+  return await question.store.find((await inputsOf(question)).key)
 }
 
 /**
  * The artifact of a service: found, or built in a folder of its own and put into the store whole. A Refusal explains a
- * failed build with the last lines that it printed; whatever the end, nothing is left half made.
+ * failed build with the first and last lines that it printed; whatever the end, nothing is left half made.
  */
 export async function buildService(order: BuildOrder): Promise<BuildResult> {
   const started = performance.now()
   const { store, signal } = order
-  const inputs = await keyOf(order)
-  const known = await store.find(inputs)
+  const inputs = await inputsOf(order)
+  const known = await store.find(inputs.key)
   if (known !== undefined) {
     return { artifact: known, how: 'reused', durationMs: performance.now() - started }
   }
-  return await store.exclusively(inputs, signal, async () => {
+  return await store.exclusively(inputs.key, signal, async () => {
     // Another process may have built it while this one waited.
-    const madeMeanwhile = await store.find(inputs)
+    const madeMeanwhile = await store.find(inputs.key)
     const artifact = madeMeanwhile ?? (await build(order, inputs))
     const how = madeMeanwhile === undefined ? 'built' : 'reused'
     return { artifact, how, durationMs: performance.now() - started }
   })
 }
 
-async function keyOf({ service, trees, builder, host }: BuildQuestion): Promise<string> {
-  return inputsKey({ service, trees, builder, toolchain: await builder.toolchain(host) })
+interface KnownInputs {
+  readonly key: string
+  readonly toolchain: string
 }
 
-async function build(order: BuildOrder, inputs: string): Promise<Artifact> {
+async function inputsOf({ service, trees, builder, host }: BuildQuestion): Promise<KnownInputs> {
+  const toolchain = await builder.toolchain(host)
+  return { key: inputsKey({ service, trees, builder, toolchain }), toolchain }
+}
+
+async function build(order: BuildOrder, { key, toolchain }: KnownInputs): Promise<Artifact> {
   const { service, store } = order
   const paths = pathsToCheckOut(service, order.trees)
   const scratch = await store.scratch()
@@ -77,14 +83,14 @@ async function build(order: BuildOrder, inputs: string): Promise<Artifact> {
     const built = await order.builder.build({
       service,
       tree,
-      toolchain: await order.builder.toolchain(order.host),
+      toolchain,
       shell: shellFor(order, await temporary(scratch)),
       layers: store.layers({ host: order.host, signal: order.signal }),
       cache: join(store.folder, 'cache'),
     })
     await rm(join(scratch, 'tmp'), { recursive: true, force: true })
     const { name, language, path } = service
-    return await store.add({ ...built, service: name, language, cwd: path, inputs, scratch })
+    return await store.add({ ...built, service: name, language, cwd: path, inputs: key, scratch })
   } catch (error) {
     throw errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT' ? diskFull(service.name) : error
   } finally {

@@ -5,7 +5,8 @@ import { refusal } from '../problem/problem.ts'
 import type { Refusal } from '../problem/problem.ts'
 import { Secret, scrub } from '../secrets/secret.ts'
 
-const KEPT_LINES = 40
+const FIRST_LINES = 10
+const LAST_LINES = 40
 const LONGEST_LINE = 2_000
 const KEPT_BYTES = 64 * 1024
 
@@ -16,7 +17,7 @@ export interface BuildCommand extends Command {
 
 /** Runs the commands of one build: minimal environment, one time limit for all, output by line, failures explained. */
 export interface BuildShell {
-  /** Ends when the command has; a Refusal when it fails, with the last lines that the build printed. */
+  /** Ends when the command has; a Refusal when it fails, with the first and last lines that it printed. */
   run(command: BuildCommand): Promise<Outcome>
   /** A command line of the manifest, in `cwd`, with folders of programs in front of PATH. */
   runLine(
@@ -41,16 +42,16 @@ export function buildShell(options: BuildShellOptions): BuildShell {
   const { host, environment } = options
   const deadline = performance.now() + options.timeoutMs
   const secrets = Object.values(environment).filter((value) => value instanceof Secret)
-  const last: string[] = []
+  let memory = outputMemory()
 
   function say(line: string): void {
     const shown = scrub(shorten(line), secrets)
-    last.push(stripVTControlCharacters(shown))
-    if (last.length > KEPT_LINES) last.shift()
+    memory.add(stripVTControlCharacters(shown))
     options.onLine?.(shown)
   }
 
   async function run(command: BuildCommand): Promise<Outcome> {
+    memory = outputMemory()
     const outcome = await host.run(
       { ...command, env: { ...environment, ...command.env } },
       {
@@ -61,7 +62,7 @@ export function buildShell(options: BuildShellOptions): BuildShell {
       },
     )
     if (!outcome.ok) {
-      throw failure(command, outcome, { ...options, last })
+      throw failure(command, outcome, { ...options, memory })
     }
     return outcome
   }
@@ -77,15 +78,42 @@ export function buildShell(options: BuildShellOptions): BuildShell {
   }
 }
 
+/** What a command printed first and last: npm tells the cause first and 50 lines of usage after it, compilers the reverse. */
+interface OutputMemory {
+  add(line: string): void
+  lines(): string[]
+}
+
+function outputMemory(): OutputMemory {
+  const first: string[] = []
+  const last: string[] = []
+  let between = 0
+  return {
+    add(line) {
+      if (first.length < FIRST_LINES) {
+        first.push(line)
+        return
+      }
+      last.push(line)
+      if (last.length > LAST_LINES) {
+        last.shift()
+        between += 1
+      }
+    },
+    lines: () => [...first, ...(between === 0 ? [] : [`… ${between} more lines …`]), ...last],
+  }
+}
+
 /** What a person needs in order to know why a build failed and what to do. */
 function failure(
   command: BuildCommand,
   outcome: Outcome,
-  build: BuildShellOptions & { readonly last: readonly string[] },
+  build: BuildShellOptions & { readonly memory: OutputMemory },
 ): Refusal {
   const where = `service ${build.service}`
   const name = command.program === 'sh' ? 'the build command' : [command.program, ...command.argv.slice(0, 2)].join(' ')
-  const said = build.last.length === 0 ? 'It printed nothing.' : `It printed last:\n    ${build.last.join('\n    ')}`
+  const lines = build.memory.lines()
+  const said = lines.length === 0 ? 'It printed nothing.' : `It printed:\n    ${lines.join('\n    ')}`
   switch (outcome.failure) {
     case 'not-found':
       return refusal(
@@ -107,7 +135,7 @@ function failure(
       return refusal('build/aborted', where, `was told to stop while it ran ${name}`)
     default: {
       // Programs report a full disk in words only; C and Node use the same ones.
-      const full = build.last.some((line) => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/.test(line))
+      const full = lines.some((line) => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/.test(line))
       return full
         ? diskFull(build.service, said)
         : refusal('build/failed', where, `${name} ended with ${end(outcome)}`, said)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Host } from '../../hosts/host.ts'
 import { passOn } from '../../hosts/pass-on.ts'
 import { refusal } from '../../problem/problem.ts'
+import { rememberingToolchain } from '../builder.ts'
 import type { BuildContext, Builder, Built } from '../builder.ts'
 import { startLine } from '../start-line.ts'
 import { findMainPackage } from './main-package.ts'
@@ -37,13 +38,13 @@ const VARIABLES = [
  * migrations, certificates. `-trimpath` and `-buildvcs=false` make equal sources give equal programs, wherever and from
  * whichever commit they are built.
  */
-export const goBuilder: Builder = {
+export const goBuilder: Builder = rememberingToolchain({
   language: 'go',
   version: 1,
   passedOn: VARIABLES,
   toolchain,
   build,
-}
+})
 
 /** Asked outside of every module, whose go.mod could name another toolchain; that file is an input already. */
 async function toolchain(host: Host): Promise<string> {

@@ -1,6 +1,7 @@
 import { join, posix } from 'node:path'
 import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
+import { rememberingToolchain } from '../builder.ts'
 import type { BuildContext, Builder, Built } from '../builder.ts'
 import type { Digest } from '../content-hash.ts'
 import { INSTALL_NODE, installDependencies, pruneDevelopment } from './dependencies.ts'
@@ -12,7 +13,7 @@ import { startOf } from './start.ts'
  * hard links, with one the build gets its own copy, development dependencies included, which go again afterwards. A
  * service that migrates keeps them: migration tools (prisma) usually are among them, and migrations run from the artifact.
  */
-export const nodeBuilder: Builder = {
+export const nodeBuilder: Builder = rememberingToolchain({
   language: 'node',
   version: 1,
   passedOn: [
@@ -29,7 +30,7 @@ export const nodeBuilder: Builder = {
   ],
   toolchain,
   build,
-}
+})
 
 async function toolchain(host: Host): Promise<string> {
   const script =

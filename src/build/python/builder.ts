@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
+import { rememberingToolchain } from '../builder.ts'
 import type { BuildContext, Builder, Built } from '../builder.ts'
 import { startLine } from '../start-line.ts'
 import { INSTALL_PYTHON, PACKAGES, compileAll, installDependencies } from './dependencies.ts'
@@ -14,7 +15,7 @@ const CONVENTIONAL = ['main.py', 'app.py', 'src/main.py']
  * environment, which cannot be moved; see docs/decisions. Bytecode is compiled here, so that nothing is written into
  * the artifact when the service runs.
  */
-export const pythonBuilder: Builder = {
+export const pythonBuilder: Builder = rememberingToolchain({
   language: 'python',
   version: 1,
   passedOn: [
@@ -30,7 +31,7 @@ export const pythonBuilder: Builder = {
   ],
   toolchain,
   build,
-}
+})
 
 async function toolchain(host: Host): Promise<string> {
   const script =

@@ -8,10 +8,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../hosts/host.ts'
+import type { Fence } from '../hosts/operation.ts'
 import { localHost } from '../hosts/local/local-host.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import { Refusal } from '../problem/problem.ts'
-import type { Route, Router, RouteChoice, RouteSet } from './router.ts'
+import type { Secret } from '../secrets/secret.ts'
+import type { Route, RouteChoice, Router, RouterReport, RouteSet, ServiceTraffic, WaitingRoom } from './router.ts'
 
 /** What a slot of a trial does with a request: answers with a status, or breaks the connection off. */
 export type Behaviour = number | 'reset' | ((request: IncomingMessage, response: ServerResponse) => void)
@@ -141,7 +143,14 @@ export interface Trial {
   readonly router: Router
   readonly host: Host
   readonly root: string
-  readonly fence: { readonly root: string; readonly number: number }
+  readonly fence: Fence
+  shape(routes: readonly Route[]): Promise<{ changed: boolean }>
+  lay(set: RouteSet, token?: Secret): Promise<void>
+  switchTo(set: string): Promise<void>
+  prune(keep: readonly string[]): Promise<void>
+  observe(): Promise<RouterReport>
+  traffic(from: number, to: number): Promise<Record<string, ServiceTraffic>>
+  waitingRoom(): Promise<WaitingRoom>
   service(name: string): Promise<TrialService>
   set(name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet
   /** Lays a set of these choices and switches to it. */
@@ -156,6 +165,7 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
   const host = localHost()
   const fence = { root, number: 1 }
   const slots: TrialSlot[] = []
+  const rooms: WaitingRoom[] = []
   const set = (name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet => ({
     name,
     release: 1,
@@ -167,6 +177,17 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
     host,
     root,
     fence,
+    shape: (routes) => router.shape(host, fence, routes),
+    lay: (set, token) => router.lay(host, fence, set, token),
+    switchTo: (name) => router.switch(host, fence, name),
+    prune: (keep) => router.prune(host, fence, keep),
+    observe: () => router.observe(host, root),
+    traffic: (from, to) => router.traffic(host, root, from, to),
+    async waitingRoom() {
+      const room = await router.waitingRoom(host, root)
+      rooms.push(room)
+      return room
+    },
     set,
     async service(name) {
       const a = await trialSlot(`${name}.a`)
@@ -183,6 +204,7 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
       await router.switch(host, fence, name)
     },
     async end() {
+      await Promise.all(rooms.map((room) => room.close()))
       await router.teardown(host, { root, number: Number.MAX_SAFE_INTEGER })
       await Promise.all(slots.map((slot) => slot.stop()))
       await rm(base, { recursive: true, force: true })

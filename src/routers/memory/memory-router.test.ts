@@ -1,4 +1,4 @@
-import { routerConformance } from '../conformance.ts'
+import { routerConformance } from '../conformance/conformance.ts'
 import { memoryRouter } from './memory-router.ts'
 
 routerConformance('memory', memoryRouter)

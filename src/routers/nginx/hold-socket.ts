@@ -57,17 +57,19 @@ async function openRoom(
     void serve(queue, request, response)
   })
   const release = await listenAt(server, socket)
+  const close = async (): Promise<void> => {
+    onClose()
+    queue.close()
+    await release()
+    // Nobody finds the way here any more; who stands at the door already is let in.
+    await sleep(DOOR_MS)
+    server.close()
+  }
+  let closed: Promise<void> | undefined
   const room: WaitingRoom = {
     open: (service, port) => queue.open(service, port),
     waiting: () => queue.waiting(),
-    async close() {
-      onClose()
-      queue.close()
-      await release()
-      // Nobody finds the way here any more; who stands at the door already is let in.
-      await sleep(DOOR_MS)
-      server.close()
-    },
+    close: () => (closed ??= close()),
   }
   return { room, queue }
 }

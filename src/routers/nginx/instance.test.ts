@@ -20,16 +20,16 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
       const trial = await start(context, { folder })
       const { route, a } = await trial.service('shop')
 
-      await trial.router.shape(trial.host, trial.fence, [route])
+      await trial.shape([route])
       await trial.live('one', { shop: 'a' })
       const direct = await whoAnswers(route.port)
       await trial.live('held', { shop: { slot: 'a', hold: true } })
-      const room = await trial.router.waitingRoom(trial.host, trial.root)
+      const room = await trial.waitingRoom()
       room.open('shop', a.port)
       const throughRoom = await whoAnswers(route.port, { method: 'POST', body: 'x' })
       await room.close()
-      const traffic = await trial.router.traffic(trial.host, trial.root, 0, Date.now() + 1)
-      const again = await trial.router.shape(trial.host, trial.fence, [route])
+      const traffic = await trial.traffic(0, Date.now() + 1)
+      const again = await trial.shape([route])
 
       assert.deepEqual([direct, throughRoom], ['shop.a', 'shop.a'])
       assert.equal(traffic['shop']?.requests, 2)
@@ -40,46 +40,43 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
   test('is started again after its master was killed and the workers went on without it', async (context) => {
     const trial = await start(context)
     const { route } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('one', { shop: 'a' })
-    const { shape } = await trial.router.observe(trial.host, trial.root)
+    const { shape } = await trial.observe()
     process.kill((await masterPid(trial)) ?? Number.NaN, 'SIGKILL')
     while ((await masterPid(trial)) !== undefined) await pause(10)
-    const headless = await trial.router.observe(trial.host, trial.root)
+    const headless = await trial.observe()
     const served = await whoAnswers(route.port)
 
-    const { changed } = await trial.router.shape(trial.host, trial.fence, [route])
+    const { changed } = await trial.shape([route])
 
     assert.equal(headless.running, false)
     assert.equal(served, 'shop.a')
     assert.equal(changed, true)
-    assert.deepEqual(
-      await trial.router.observe(trial.host, trial.root).then((r) => [r.running, r.shape, r.live?.name]),
-      [true, shape, 'one'],
-    )
+    assert.deepEqual(await trial.observe().then((r) => [r.running, r.shape, r.live?.name]), [true, shape, 'one'])
     assert.equal(await whoAnswers(route.port), 'shop.a')
   })
 
   test('keeps its shape and says why when nginx refuses another', async (context) => {
     const trial = await start(context)
     const { route } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('one', { shop: 'a' })
     const twice: Route = { ...route, service: 'other' }
 
-    const refused = await refusalOf(trial.router.shape(trial.host, trial.fence, [route, twice]))
+    const refused = await refusalOf(trial.shape([route, twice]))
 
     assert.equal(refused.problems[0]?.code, 'routers/refused')
     assert.match(refused.message, /nginx refuses the configuration: .*conflicting parameter "\d+"/)
     assert.equal(await whoAnswers(route.port), 'shop.a')
-    assert.equal((await trial.router.shape(trial.host, trial.fence, [route])).changed, false)
+    assert.equal((await trial.shape([route])).changed, false)
   })
 
   test('says how to get nginx where there is none', async (context) => {
     const trial = await start(context, { program: 'no-such-nginx' })
     const { route } = await trial.service('shop')
 
-    const refused = await refusalOf(trial.router.shape(trial.host, trial.fence, [route]))
+    const refused = await refusalOf(trial.shape([route]))
 
     assert.equal(refused.problems[0]?.code, 'routers/missing-program')
     assert.match(refused.message, /apt install nginx-light/)
@@ -88,17 +85,17 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
   test('runs without any route', async (context) => {
     const trial = await start(context)
 
-    await trial.router.shape(trial.host, trial.fence, [])
+    await trial.shape([])
 
-    assert.equal((await trial.router.observe(trial.host, trial.root)).running, true)
+    assert.equal((await trial.observe()).running, true)
   })
 
   test('writes no token, query string or header down', async (context) => {
     const trial = await start(context)
     const { route, b } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('one', { shop: 'a' })
-    await trial.router.lay(trial.host, trial.fence, trial.set('two', { shop: { slot: 'b' } }), new Secret(TOKEN))
+    await trial.lay(trial.set('two', { shop: { slot: 'b' } }), new Secret(TOKEN))
     await b.stop()
 
     const reply = await ask(route.port, {
@@ -115,7 +112,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
   test('counts who found the waiting room closed as one request that nobody had to rescue', async (context) => {
     const trial = await start(context)
     const { route } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('held', { shop: { slot: 'a', hold: true } })
     const upload = startUpload(route.port)
     await upload.send('first')
@@ -124,7 +121,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
 
     const reply = await upload.finish('last')
 
-    const { shop } = await trial.router.traffic(trial.host, trial.root, 0, Date.now() + 1)
+    const { shop } = await trial.traffic(0, Date.now() + 1)
     assert.equal(reply.status, 200)
     assert.match(await readFile(join(trial.root, 'router/access.log'), 'utf8'), /unix:hold\.sock/)
     assert.deepEqual([shop?.requests, shop?.failed, shop?.rescued], [1, 0, 0])
@@ -133,18 +130,18 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
   test('starts its log anew when it is long, and counts both parts', async (context) => {
     const trial = await start(context, { rotateAtBytes: 300 })
     const { route } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('one', { shop: 'a' })
     const requests = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i++) await ask(route.port)
     }
     await requests(10)
 
-    await trial.router.prune(trial.host, trial.fence, [])
+    await trial.prune([])
     await requests(1)
     const old = join(trial.root, 'router/access.log.1')
     while (!(await readdir(join(trial.root, 'router'))).includes('access.log')) await requests(1)
-    const { shop } = await trial.router.traffic(trial.host, trial.root, 0, Date.now() + 1)
+    const { shop } = await trial.traffic(0, Date.now() + 1)
 
     const lines = (await readFile(old, 'utf8')).split('\n').length - 1
     assert.ok(lines >= 10)
@@ -155,14 +152,14 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
     const trial = await start(context)
     const { route } = await trial.service('shop')
     const other = await trial.service('other')
-    await trial.router.shape(trial.host, trial.fence, [other.route])
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([other.route])
+    await trial.shape([route])
     const shapes = join(trial.root, 'router/shapes')
     while ((await processesOf(trial)).some(({ role }) => role === 'closing')) await pause(10)
 
-    await trial.router.prune(trial.host, trial.fence, [])
+    await trial.prune([])
 
-    assert.deepEqual(await readdir(shapes), [(await trial.router.observe(trial.host, trial.root)).shape])
+    assert.deepEqual(await readdir(shapes), [(await trial.observe()).shape])
   })
 })
 

@@ -21,20 +21,16 @@ describe('the switch under load', () => {
     const services = [await trial.service('shop'), await trial.service('search'), await trial.service('auth')]
     const names = services.map(({ route }) => route.service)
     const ports = services.map(({ route }) => route.port)
-    await trial.router.shape(
-      trial.host,
-      trial.fence,
-      services.map(({ route }) => route),
-    )
+    await trial.shape(services.map(({ route }) => route))
     const slotOf = (number: number): SlotName => (number % 2 === 0 ? 'a' : 'b')
     const lay = async (number: number): Promise<void> => {
       const choices = Object.fromEntries(
         names.map((name) => [name, { slot: slotOf(number), shielded: number % 3 === 0 }]),
       )
-      await trial.router.lay(trial.host, trial.fence, trial.set(`set-${number}`, choices))
+      await trial.lay(trial.set(`set-${number}`, choices))
     }
     await lay(0)
-    await trial.router.switch(trial.host, trial.fence, 'set-0')
+    await trial.switchTo('set-0')
     // Twice the number of the live set; odd while a switch is under way.
     let clock = 0
     const load = startLoad({ ports, clients: CLIENTS, bodyBytes: 2_000, mark: () => clock })
@@ -42,7 +38,7 @@ describe('the switch under load', () => {
     for (let number = 1; number <= SWITCHES; number++) {
       await lay(number)
       clock += 1
-      await trial.router.switch(trial.host, trial.fence, `set-${number}`)
+      await trial.switchTo(`set-${number}`)
       clock += 1
       const { length } = load.answers
       while (load.answers.length < length + 2 * CLIENTS) await pause(1)
@@ -59,7 +55,7 @@ describe('the switch under load', () => {
     assert.deepEqual(answers.filter(failed), [])
     assert.deepEqual(stale, [])
     assert.ok(certain >= SWITCHES * CLIENTS)
-    const traffic = await trial.router.traffic(trial.host, trial.root, 0, Date.now() + 1)
+    const traffic = await trial.traffic(0, Date.now() + 1)
     const counted = Object.values(traffic)
     assert.equal(
       counted.reduce((sum, { requests }) => sum + requests, 0),
@@ -71,7 +67,7 @@ describe('the switch under load', () => {
   test('a shield hides every failure of the new slot that is safe to repeat, and all of them are counted', async (context) => {
     const trial = await start(context)
     const { route, b } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('old', { shop: 'a' })
     const from = Date.now()
     const load = startLoad({ ports: [route.port], clients: 10, methods: ['GET'] })
@@ -90,7 +86,7 @@ describe('the switch under load', () => {
 
     const answers = await load.stop()
 
-    const { shop } = await trial.router.traffic(trial.host, trial.root, from, Date.now() + 1)
+    const { shop } = await trial.traffic(from, Date.now() + 1)
     assert.deepEqual(answers.filter(failed), [])
     assert.equal(shop?.requests, answers.length)
     assert.equal(shop?.failed, 0)
@@ -102,7 +98,7 @@ describe('the switch under load', () => {
     const trial = await start(context)
     const { route, a, b } = await trial.service('scheduler')
     const started = [a]
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('first', { scheduler: 'a' })
     await b.stop()
     let running = a
@@ -111,7 +107,7 @@ describe('the switch under load', () => {
 
     for (let round = 1; round <= 5; round++) {
       await pause(100)
-      const room = await trial.router.waitingRoom(trial.host, trial.root)
+      const room = await trial.waitingRoom()
       await trial.live(`held-${round}`, { scheduler: { slot, hold: true } })
       await pause(50)
       while (running.active > 0) await pause(5)
@@ -138,7 +134,7 @@ describe('the switch under load', () => {
   test('a waiting room that is killed lets its requests go with 503, and repeats none of them', async (context) => {
     const trial = await start(context)
     const { route, a } = await trial.service('scheduler')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('held', { scheduler: { slot: 'a', hold: true } })
     const kill = new AbortController()
     const opened = Promise.withResolvers<void>()
@@ -166,7 +162,7 @@ describe('the switch under load', () => {
     const replies = await Promise.all(held)
     assert.ok(replies.every(({ status, headers }) => status === 503 && headers['retry-after'] === '1'))
     assert.equal(a.heard.length, 0)
-    const room = await trial.router.waitingRoom(trial.host, trial.root)
+    const room = await trial.waitingRoom()
     room.open('scheduler', a.port)
     assert.equal(await whoAnswers(route.port), 'scheduler.a')
     await room.close()
@@ -175,7 +171,7 @@ describe('the switch under load', () => {
   test('a port that is found taken only by nginx itself is named, and the old shape goes on', async (context) => {
     const trial = await start(context)
     const { route } = await trial.service('shop')
-    await trial.router.shape(trial.host, trial.fence, [route])
+    await trial.shape([route])
     await trial.live('one', { shop: 'a' })
     const stranger = createServer()
     stranger.listen(0, '::')
@@ -185,7 +181,7 @@ describe('the switch under load', () => {
     assert.ok(typeof address === 'object' && address !== null)
     const other = { service: 'other', port: address.port, slotPorts: [1, 2] } as const
 
-    const refused = await refusalOf(trial.router.shape(trial.host, trial.fence, [route, other]))
+    const refused = await refusalOf(trial.shape([route, other]))
 
     assert.equal(refused.problems[0]?.code, 'routers/port-taken')
     assert.match(
@@ -193,7 +189,7 @@ describe('the switch under load', () => {
       new RegExp(`service other: port ${address.port} is taken by .* \\(process ${process.pid}\\)`),
     )
     assert.equal(await whoAnswers(route.port), 'shop.a')
-    assert.equal((await trial.router.shape(trial.host, trial.fence, [route])).changed, false)
+    assert.equal((await trial.shape([route])).changed, false)
   })
 })
 

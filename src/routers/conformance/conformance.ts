@@ -1,0 +1,20 @@
+import { describe } from 'node:test'
+import type { Router } from '../router.ts'
+import { failuresConformance } from './failures.ts'
+import { servingConformance } from './serving.ts'
+import { setsConformance } from './sets.ts'
+import { shapesConformance } from './shapes.ts'
+import { stageFor } from './stage.ts'
+import { waitingConformance } from './waiting.ts'
+
+/** What every router promises, tried with real requests on this machine. The tests stand on each other's shoulders. */
+export function routerConformance(name: string, create: () => Router): void {
+  describe(`${name} router`, () => {
+    const stage = stageFor(create)
+    servingConformance(stage)
+    failuresConformance(stage)
+    waitingConformance(stage)
+    setsConformance(stage)
+    shapesConformance(stage)
+  })
+}

@@ -13,6 +13,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['runtimes', 'routers', 'databases', 'source', 'build', 'watch', 'journal'],
   ['release'],
   ['server', 'cli'],
+  ['drivers.ts'],
   ['main.ts'],
 ]
 

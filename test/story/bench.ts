@@ -6,8 +6,8 @@ import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { openControlPlane } from '../../src/main.ts'
-import type { OpenedControlPlane } from '../../src/main.ts'
+import { openControlPlane } from '../../src/drivers.ts'
+import type { OpenedControlPlane } from '../../src/drivers.ts'
 import type { EnvironmentRef, Order, Release, ReleaseEvent } from '../../src/release/records.ts'
 import { makeSmallFleet } from '../fleet/small-fleet.ts'
 import type { SmallFleet } from '../fleet/small-fleet.ts'
@@ -21,6 +21,7 @@ export interface StoryBench {
   readonly home: string
   readonly fleet: SmallFleet
   readonly deploy: Order
+  /** Closed with the test at the latest. */
   open(): Promise<OpenedControlPlane>
   /** Runs a control plane in a process of its own: deploys (or goes on with what is open), prints how it ended. */
   child(options: { readonly dieAt?: string; readonly order?: Order }): ChildRun
@@ -42,9 +43,11 @@ export async function storyBench(t: TestContext, options: { watch?: string; warm
     ...options,
   })
   const children = new Set<ChildProcess>()
+  const opened = new Set<OpenedControlPlane>()
   const deploy: Order = { goal: 'deploy', repository: fleet.folder, ref: 'main' }
   t.after(async () => {
     for (const child of children) child.kill('SIGKILL')
+    for (const control of opened) await control.close()
     const control = await openControlPlane(optionsFor(home))
     await control.controlPlane.teardown(ENVIRONMENT, 'test').catch(() => undefined)
     await control.close()
@@ -55,7 +58,11 @@ export async function storyBench(t: TestContext, options: { watch?: string; warm
     home,
     fleet,
     deploy,
-    open: () => openControlPlane(optionsFor(home)),
+    open: async () => {
+      const control = await openControlPlane(optionsFor(home))
+      opened.add(control)
+      return control
+    },
     child: ({ dieAt, order = deploy }) => startChild(children, home, order, dieAt),
   }
 }

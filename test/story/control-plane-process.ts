@@ -1,5 +1,5 @@
 import { dieAt } from '../../src/journal/faults.ts'
-import { openControlPlane } from '../../src/main.ts'
+import { openControlPlane } from '../../src/drivers.ts'
 import type { Order } from '../../src/release/records.ts'
 import { ENVIRONMENT, optionsFor } from './bench.ts'
 

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto'
+import { availableParallelism, hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Builder } from './build/builder.ts'
+import { commandBuilder } from './build/command/builder.ts'
+import { goBuilder } from './build/go/builder.ts'
+import { nodeBuilder } from './build/node/builder.ts'
+import { pythonBuilder } from './build/python/builder.ts'
+import { openArtifactStore } from './build/store.ts'
+import type { Host } from './hosts/host.ts'
+import { localHost } from './hosts/local/local-host.ts'
+import { openDatabase, patiently } from './journal/database.ts'
+import type { Database } from './journal/database.ts'
+import { dbosEngine } from './journal/dbos/dbos-engine.ts'
+import { startEmbeddedPostgres } from './journal/embedded-postgres.ts'
+import { NO_FAULTS } from './journal/faults.ts'
+import type { FaultPoints } from './journal/faults.ts'
+import { migrate } from './journal/migrate.ts'
+import type { Language } from './manifest/fleet.ts'
+import { refusal } from './problem/problem.ts'
+import type { Context, SecretSource } from './release/context.ts'
+import type { ControlPlane } from './release/control-plane.ts'
+import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
+import { permits } from './release/permit.ts'
+import { recordStore } from './release/record-store.ts'
+import type { Sql } from './release/record-store.ts'
+import { defineRelease } from './release/release.ts'
+import { nginxRouter } from './routers/nginx/nginx-router.ts'
+import { pm2Runtime } from './runtimes/pm2/pm2-runtime.ts'
+import { readEnvFile } from './secrets/env-file.ts'
+import { Secret } from './secrets/secret.ts'
+import { openRepository } from './source/repository.ts'
+import type { QueryResultRow } from 'pg'
+
+export interface ControlPlaneOptions {
+  /** Everything that this control plane keeps on its machine lies below. */
+  readonly folder: string
+  /** Absent: an embedded PostgreSQL below the folder. */
+  readonly databaseUrl?: Secret
+  /** Programs that are not on the PATH under their usual names. */
+  readonly programs?: { readonly pm2?: string; readonly nginx?: string }
+  readonly faults?: FaultPoints
+  readonly log: (line: string) => void
+}
+
+export interface OpenedControlPlane {
+  readonly controlPlane: ControlPlane
+  health(): Promise<{ ok: boolean; detail?: string }>
+  /** Stops working and lets go of everything; a release under way is taken up at the next start. */
+  close(): Promise<void>
+}
+
+/** Puts the drivers together: the only place that knows which ones exist. */
+export async function openControlPlane(options: ControlPlaneOptions): Promise<OpenedControlPlane> {
+  await using opening = new AsyncDisposableStack()
+  const embedded =
+    options.databaseUrl === undefined
+      ? await startEmbeddedPostgres({ folder: join(options.folder, 'postgres') })
+      : undefined
+  if (embedded !== undefined) opening.defer(() => embedded.stop())
+  const url = options.databaseUrl ?? embedded!.url
+  await migrate(url)
+  const database = openDatabase<never>(url)
+  opening.defer(() => database.close())
+
+  const worker = workerName(options.folder)
+  const engine = dbosEngine({
+    databaseUrl: url,
+    executor: { id: worker },
+    onLog: (entry) => options.log(`engine: ${entry.message}`),
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
+  })
+  const context = await makeContext(options, patientSql(database), { worker, epoch: () => engine.fence() })
+  const release = defineRelease(engine, context)
+  await engine.launch()
+  opening.defer(() => engine.shutdown())
+  const bell = eventBell(database)
+  opening.defer(() => bell.close())
+  const parts = {
+    context,
+    engine,
+    release,
+    onEvent: (callback: (release: string | undefined) => void) => bell.subscribe(callback),
+  }
+  await startForgotten(parts)
+
+  const opened = opening.move()
+  return {
+    controlPlane: makeControlPlane(parts),
+    health: () => health(database),
+    close: () => opened.disposeAsync(),
+  }
+}
+
+interface Identity {
+  readonly worker: string
+  readonly epoch: () => Promise<number>
+}
+
+async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epoch }: Identity): Promise<Context> {
+  const local = localHost({ name: 'local' })
+  const hosts: Record<string, Host> = { local }
+  const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
+  const routers = {
+    nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }),
+  }
+  const builders: Record<Language, Builder> = {
+    node: nodeBuilder,
+    go: goBuilder,
+    python: pythonBuilder,
+    command: commandBuilder,
+  }
+  const repositories = new Map<string, ReturnType<typeof openRepository>>()
+  return {
+    records: recordStore(sql),
+    permits: permits(sql, epoch),
+    secrets: fileSecrets(join(options.folder, 'secrets')),
+    store: await openArtifactStore(join(options.folder, 'store')),
+    worker: `${worker} ${process.pid}`,
+    buildConcurrency: availableParallelism(),
+    host: (name) => named(hosts, 'host', name),
+    buildHost: local,
+    runtime: (name) => named(runtimes, 'runtime', name),
+    router: (name) => named(routers, 'router', name),
+    builder: (language) => builders[language],
+    repository: (_fleet, url) => {
+      const opened =
+        repositories.get(url) ?? openRepository({ url, folder: join(options.folder, 'repositories'), host: local })
+      repositories.set(url, opened)
+      // One that could not be opened is tried anew the next time.
+      opened.catch(() => repositories.delete(url))
+      return opened
+    },
+    root: (fleet, environment) => environment.root ?? join(options.folder, 'hosts', fleet, environment.name),
+    reach: (point) => (options.faults ?? NO_FAULTS).reach(point),
+    log: options.log,
+  }
+}
+
+function named<T>(drivers: Readonly<Record<string, T>>, kind: string, name: string): T {
+  const driver = Object.hasOwn(drivers, name) ? drivers[name] : undefined
+  if (driver === undefined)
+    throw refusal(
+      `release/unknown-${kind}`,
+      `${kind} ${name}`,
+      'is not known to this Drover',
+      `It knows ${Object.keys(drivers).join(', ')}.`,
+    )
+  return driver
+}
+
+/** `<folder>/<fleet>/<environment>.env`, of the control plane's own machine. */
+function fileSecrets(folder: string): SecretSource {
+  const place: SecretSource['place'] = ({ fleet, environment }) => join(folder, fleet, `${environment}.env`)
+  return { place, read: (environment) => readEnvFile(place(environment)) }
+}
+
+/** Stable for one control plane folder on one machine, and nobody else's. */
+function workerName(folder: string): string {
+  return `${hostname()}-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`
+}
+
+/** A database that is away for a while is waited for: a release under way goes on when it is back. */
+function patientSql(database: Database<never>): Sql {
+  return {
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+    query: <Row>(text: string, values: readonly unknown[] = []) =>
+      patiently(() => database.pool.query<Row & QueryResultRow>(text, [...values])),
+  }
+}
+
+async function health(database: Database<never>): Promise<{ ok: boolean; detail?: string }> {
+  try {
+    await database.pool.query('select 1')
+    return { ok: true }
+  } catch (error) {
+    return {
+      ok: false,
+      detail: `the database does not answer: ${error instanceof Error ? error.message : String(error)}`,
+    }
+  }
+}
+
+interface EventBell {
+  subscribe(callback: (release: string | undefined) => void): () => void
+  close(): void
+}
+
+/** Rings for every release event, whichever Drover process wrote it. */
+function eventBell(database: Database<never>): EventBell {
+  const callbacks = new Set<(release: string | undefined) => void>()
+  const stop = new AbortController()
+  const listening = database.listen(
+    'release_events',
+    (release) => callbacks.forEach((callback) => callback(release)),
+    stop.signal,
+  )
+  // Without announcements the events are still read, only later: see followEvents.
+  listening.catch(() => undefined)
+  return {
+    subscribe: (callback) => {
+      callbacks.add(callback)
+      return () => callbacks.delete(callback)
+    },
+    close: () => stop.abort(),
+  }
+}

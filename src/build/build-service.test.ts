@@ -143,7 +143,7 @@ describe('a build that does not end', () => {
     const pids = join(trial.folder, 'pid')
     const build = `sleep 60 & echo $! > ${pids}; echo waiting; wait`
 
-    const refusal = await refusalOf(buildService({ ...order(build), timeoutMs: 600 }))
+    const refusal = await refusalOf(buildService({ ...order(build), timeoutMs: 2_000 }))
 
     assert.equal(refusal.problems[0]?.code, 'build/timed-out')
     assert.match(refusal.problems[0]?.hint ?? '', /waiting/)

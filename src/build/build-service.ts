@@ -1,12 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode } from '../hosts/error-code.ts'
 import type { Host } from '../hosts/host.ts'
 import { NETWORK_VARIABLES, passOn } from '../hosts/pass-on.ts'
 import type { Artifact, BuildResult } from './artifact.ts'
-import { buildShell, diskFull } from './build-shell.ts'
+import { buildShell } from './build-shell.ts'
 import type { BuildShell } from './build-shell.ts'
 import type { BuildableService, Builder } from './builder.ts'
+import { diskFull, isFullDisk } from './disk-full.ts'
 import { inputsKey, pathsToCheckOut } from './inputs.ts'
 import type { Versions } from './inputs.ts'
 import type { ArtifactStore } from './store.ts'
@@ -53,13 +53,17 @@ export async function buildService(order: BuildOrder): Promise<BuildResult> {
   if (known !== undefined) {
     return { artifact: known, how: 'reused', durationMs: performance.now() - started }
   }
-  return await store.exclusively(inputs.key, signal, async () => {
-    // Another process may have built it while this one waited.
-    const madeMeanwhile = await store.find(inputs.key)
-    const artifact = madeMeanwhile ?? (await build(order, inputs))
-    const how = madeMeanwhile === undefined ? 'built' : 'reused'
-    return { artifact, how, durationMs: performance.now() - started }
-  })
+  try {
+    return await store.exclusively(inputs.key, signal, async () => {
+      // Another process may have built it while this one waited.
+      const madeMeanwhile = await store.find(inputs.key)
+      const artifact = madeMeanwhile ?? (await build(order, inputs))
+      const how = madeMeanwhile === undefined ? 'built' : 'reused'
+      return { artifact, how, durationMs: performance.now() - started }
+    })
+  } catch (error) {
+    throw isFullDisk(error) ? diskFull(`service ${order.service.name}`) : error
+  }
 }
 
 interface KnownInputs {
@@ -91,8 +95,6 @@ async function build(order: BuildOrder, { key, toolchain }: KnownInputs): Promis
     await rm(join(scratch, 'tmp'), { recursive: true, force: true })
     const { name, language, path } = service
     return await store.add({ ...built, service: name, language, cwd: path, inputs: key, scratch })
-  } catch (error) {
-    throw errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT' ? diskFull(service.name) : error
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

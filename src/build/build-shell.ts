@@ -4,6 +4,7 @@ import type { Command, Host, Outcome } from '../hosts/host.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Refusal } from '../problem/problem.ts'
 import { Secret, scrub } from '../secrets/secret.ts'
+import { diskFull, tellsOfFullDisk } from './disk-full.ts'
 
 const FIRST_LINES = 10
 const LAST_LINES = 40
@@ -134,23 +135,10 @@ function failure(
     case 'aborted':
       return refusal('build/aborted', where, `was told to stop while it ran ${name}`)
     default: {
-      // Programs report a full disk in words only; C and Node use the same ones.
-      const full = lines.some((line) => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/.test(line))
-      return full
-        ? diskFull(build.service, said)
-        : refusal('build/failed', where, `${name} ended with ${end(outcome)}`, said)
+      const full = lines.some(tellsOfFullDisk)
+      return full ? diskFull(where, said) : refusal('build/failed', where, `${name} ended with ${end(outcome)}`, said)
     }
   }
-}
-
-export function diskFull(service: string, said = ''): Refusal {
-  const hint = 'Free some space where Drover keeps its artifacts and where builds put temporary files.'
-  return refusal(
-    'build/disk-full',
-    `service ${service}`,
-    'there is no space left on the disk',
-    `${hint} ${said}`.trim(),
-  )
 }
 
 function end(outcome: Outcome): string {

@@ -5,6 +5,7 @@ import type { Host } from '../hosts/host.ts'
 import { refusal } from '../problem/problem.ts'
 import { contentHash } from './content-hash.ts'
 import type { Digest } from './content-hash.ts'
+import { diskFull, tellsOfFullDisk } from './disk-full.ts'
 import { readJson } from './json-file.ts'
 import { withLock } from './lock.ts'
 
@@ -115,11 +116,13 @@ async function copy(
   await rm(to, { recursive: true, force: true })
   const second = as === 'link' && first.failure === 'exit' ? await run('-a') : first
   if (!second.ok) {
-    throw refusal(
-      'build/copy-failed',
-      { file: to },
-      `dependencies cannot be laid: ${second.stderr.trim().slice(-300)}`,
-      'Is the disk full?',
-    )
+    const said = second.stderr.trim().slice(-300)
+    throw tellsOfFullDisk(said)
+      ? diskFull({ file: to })
+      : refusal(
+          'build/copy-failed',
+          { file: to },
+          `dependencies cannot be laid: ${said || (second.failure ?? 'no reason given')}`,
+        )
   }
 }

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, readdir } from 'node:fs/promises'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeBuilder } from './node/builder.ts'
 import { shopAt } from './node/trial-packages.ts'
 import { buildService } from './build-service.ts'
+import type { BuildOrder } from './build-service.ts'
 import { openArtifactStore } from './store.ts'
-import { layFiles, startTrial, startedOutput } from './trial.ts'
-import type { Trial } from './trial.ts'
+import { layFiles, refusalOf, startTrial, startedOutput } from './trial.ts'
+import type { Trial, TrialOrder } from './trial.ts'
 
 let trial: Trial
 const children = new Set<ChildProcess>()
@@ -103,3 +104,43 @@ describe('a store that several processes share', () => {
     }
   })
 })
+
+describe(
+  'a store on a disk that is full',
+  { skip: process.getuid?.() === 0 ? false : 'only root may mount a small one' },
+  () => {
+    let disk: string
+
+    beforeEach(async () => {
+      disk = join(trial.folder, 'disk')
+      await mkdir(disk)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk])
+    })
+    afterEach(() => {
+      execFileSync('umount', [disk])
+    })
+
+    it('says so, and works again when there is space', async () => {
+      const store = await openArtifactStore(join(disk, 'store'))
+      const large = { ...shopAt('services/shop'), 'services/shop/data': Buffer.alloc(700_000) }
+      const at = (order: Omit<TrialOrder, 'builder'>): BuildOrder => ({
+        ...trial.order({ builder: nodeBuilder, ...order }),
+        store,
+      })
+      const grow = 'head -c 600000 /dev/zero > more'
+
+      const byCheckout = await refusalOf(
+        buildService(at({ files: { ...large, 'services/shop/data': Buffer.alloc(2_000_000) } })),
+      )
+      const byBuild = await refusalOf(buildService(at({ files: large, service: { build: grow } })))
+      const { artifact } = await buildService(at({ files: large }))
+
+      assert.deepEqual(
+        [byCheckout.problems[0]?.code, byBuild.problems[0]?.code],
+        ['build/disk-full', 'build/disk-full'],
+      )
+      assert.equal(await store.verify(artifact), true)
+      assert.deepEqual(await readdir(join(store.folder, 'tmp')), [])
+    })
+  },
+)

@@ -65,7 +65,13 @@ export async function git(host: Host, command: Command, call: GitCall): Promise<
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   })
   if (outcome.failure === 'not-found') {
-    throw refusal('source/no-git', `host ${host.name}`, 'git is not installed', 'Install it with: apt-get install git')
+    const [name, pack] = command.program === 'flock' ? ['flock', 'util-linux'] : ['git', 'git']
+    throw refusal(
+      `source/no-${name}`,
+      `host ${host.name}`,
+      `${name} is not installed`,
+      `Install it with: apt-get install ${pack}`,
+    )
   }
   if (outcome.failure === 'timeout') {
     const seconds = Math.round((call.timeoutMs ?? 60_000) / 1000)

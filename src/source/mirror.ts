@@ -39,17 +39,21 @@ export interface MirrorOptions {
 export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const { folder, address, host } = options
   const secrets = [...options.secrets, ...Object.values(address.credentials ?? {})]
+  const whole = { ...options, secrets }
+  let healing: Promise<boolean> | undefined
   const mirror: Mirror = {
     address,
-    fetch: ({ signal } = {}) => fetchMirror({ ...options, secrets }, signal),
-    heal: () => heal({ ...options, secrets }),
+    fetch: ({ signal } = {}) => fetchMirror(whole, signal),
+    // Many readers meet the same damage at the same time.
+    heal: () => (healing ??= heal(whole).finally(() => (healing = undefined))),
     async read(call, expected = [0]) {
       const first = await git(host, inMirror(folder, call), call)
       if (expected.includes(first.exitCode ?? -1)) {
         return first
       }
-      // A copy that was cut off or damaged must not stop a release: it is only a copy.
-      const again = (await mirror.heal()) ? await git(host, inMirror(folder, call), call) : first
+      // A copy that is damaged, or was replaced by another process in this moment, must not stop a release.
+      await mirror.heal()
+      const again = await git(host, inMirror(folder, call), call)
       if (expected.includes(again.exitCode ?? -1)) {
         return again
       }
@@ -58,8 +62,8 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   }
   await mkdir(dirname(folder), { recursive: true })
   await sweep(folder)
-  if (!(await isRepository({ ...options, secrets }))) {
-    await remake({ ...options, secrets })
+  if (!(await isRepository(whole))) {
+    await remake(whole)
   }
   return mirror
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { errorCode } from '../hosts/error-code.ts'
 import { refusal } from '../problem/problem.ts'
 import { prepareHome, readAddress } from './home.ts'
@@ -53,4 +53,17 @@ async function inUse(home: Home, cause: unknown): Promise<Error> {
     'Stop it with `drover stop`, or set DROVER_HOME to another folder.',
     { cause },
   )
+}
+
+/** Whether a process holds the lock of the home, be it still starting. */
+export async function homeIsServed(home: Home): Promise<boolean> {
+  const connection = connect({ path: await socketName(home) })
+  try {
+    await once(connection, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    connection.destroy()
+  }
 }

@@ -54,7 +54,8 @@ function storyOf(world: World, entry: Entry): Story {
     through: async (services, ...states) => {
       for (const state of states) {
         for (const service of services) {
-          emit({ kind: 'service', service, host: 'local', state, ms: world.paceMs })
+          const ms = state === 'built' || state === 'ready' ? { ms: world.paceMs } : {}
+          emit({ kind: 'service', service, host: 'local', state, ...ms })
           await pace()
         }
       }

@@ -1,0 +1,89 @@
+import type { LogLine } from '../../release/control-plane.ts'
+import type { EnvironmentRef } from '../../release/records.ts'
+import { usage } from '../cli.ts'
+import type { Cli } from '../cli.ts'
+import type { Client, LogsWanted } from '../client/client.ts'
+import { connect, reconnect } from '../client/connect.ts'
+import { ConnectionLost } from '../client/http.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import type { LogsOptions } from '../options.ts'
+import { targetOf } from '../target.ts'
+import { printable } from '../../problem/problem.ts'
+import type { Paint } from '../text/paint.ts'
+import { padEnd, widthOf } from '../text/width.ts'
+import { given } from './given.ts'
+
+const MOST_LINES = 10_000
+
+/** Lines of running services, each with the name of the service in front. */
+export async function logs(cli: Cli, words: readonly (string | undefined)[], options: LogsOptions): Promise<ExitCode> {
+  const lines = Number(options.lines)
+  if (!Number.isInteger(lines) || lines < 0 || lines > MOST_LINES)
+    throw usage('--lines', `should be a whole number from 0 to ${MOST_LINES}, got ${JSON.stringify(options.lines)}`)
+  const client = await connect(cli)
+  const { environment, rest } = await targetOf(cli, client, { words: given(words), option: options.environment })
+  const print = cli.json ? (line: LogLine) => cli.document(line) : printer(cli)
+  const wanted = { services: rest, lines, follow: options.follow === true }
+  await (wanted.follow
+    ? following({ cli, client, environment, wanted, print })
+    : once(client, environment, wanted, print))
+  return EXIT.done
+}
+
+async function once(
+  client: Client,
+  environment: EnvironmentRef,
+  wanted: LogsWanted,
+  print: (line: LogLine) => void,
+): Promise<void> {
+  for await (const line of client.logs(environment, wanted)) print(line)
+}
+
+interface Following {
+  readonly cli: Cli
+  readonly client: Client
+  readonly environment: EnvironmentRef
+  readonly wanted: LogsWanted
+  readonly print: (line: LogLine) => void
+}
+
+/** Over restarts of the control plane; what was logged meanwhile is not shown, since nobody knows where it begins. */
+async function following({ cli, client, environment, wanted, print }: Following): Promise<void> {
+  for (let current = client, lines = wanted.lines; ; lines = 0) {
+    try {
+      await once(current, environment, { ...wanted, lines }, print)
+      return
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error
+      cli.note('the control plane does not answer; waiting for it')
+      const back = await reconnect(cli)
+      if (back === undefined) throw error
+      current = back
+      cli.note('the control plane is back; following on')
+    }
+  }
+}
+
+/** Names as wide as the widest so far, in a colour of their own. */
+function printer(cli: Cli): (line: LogLine) => void {
+  let widest = 0
+  const colours = colourings(cli.paint)
+  const hosts = new Set<string>()
+  return ({ host, service, slot, line }) => {
+    hosts.add(host)
+    const name = hosts.size > 1 ? `${host} ${service}.${slot}` : `${service}.${slot}`
+    widest = Math.max(widest, widthOf(name))
+    cli.print(`${colours(service)(padEnd(name, widest))} │ ${printable(line)}`)
+  }
+}
+
+function colourings({ cyan, green, yellow, bold, dim }: Paint): (service: string) => (text: string) => string {
+  const all = [cyan, green, yellow, bold, dim]
+  const given = new Map<string, (text: string) => string>()
+  return (service) => {
+    const known = given.get(service) ?? all[given.size % all.length]!
+    given.set(service, known)
+    return known
+  }
+}

@@ -1,0 +1,41 @@
+/** Options of the commands, as the declarations promise them. */
+
+export interface EnvironmentOptions {
+  readonly environment?: string
+}
+export interface PlanOptions extends EnvironmentOptions {
+  readonly ref?: string
+  readonly steps?: boolean
+  readonly detailedExitcode?: boolean
+}
+export interface DeployOptions extends EnvironmentOptions {
+  readonly ref?: string
+  readonly reason?: string
+  readonly plan?: string
+  readonly detach?: boolean
+  readonly yes?: boolean
+}
+export interface RollbackOptions extends EnvironmentOptions {
+  readonly service?: string
+  readonly reason?: string
+  readonly detach?: boolean
+}
+export interface ReleasesOptions extends EnvironmentOptions {
+  readonly number: string
+}
+export interface ReleaseOptions extends EnvironmentOptions {
+  readonly follow?: boolean
+}
+export interface LogsOptions extends EnvironmentOptions {
+  readonly follow?: boolean
+  readonly lines: string
+}
+export interface TeardownOptions extends EnvironmentOptions {
+  readonly yes?: boolean
+}
+export interface ServeOptions {
+  readonly host: string
+  readonly port: string
+  readonly home?: string
+  readonly databaseUrl?: string
+}

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import { otherSlot } from '../manifest/fleet.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
+import { byName, compare, dependencyOrder } from './dependency-order.ts'
+import { stepsOf } from './plan-steps.ts'
+import type { HostMoves, Move } from './plan-steps.ts'
 
 /** `add`: not live yet. `change`: another artifact or configuration than what is live. `remove`: live, no longer wanted. */
 export type Change = 'add' | 'change' | 'remove' | 'same'
@@ -79,27 +82,11 @@ export interface PlanInput {
   readonly hosts: readonly HostState[]
 }
 
-/** What is to be done to one service on one host. */
-interface Move {
-  /** Key of the step that starts it. */
-  readonly key: string
-  readonly service: WantedService
-  readonly kind: 'start' | 'adopt' | 'swap'
-  readonly slot: SlotName
-  readonly retires: boolean
-}
-
-interface HostMoves {
-  readonly host: string
-  readonly moves: ReadonlyMap<string, Move>
-  readonly removed: readonly { readonly service: string; readonly slot: SlotName }[]
-}
-
 /** The plan that takes the hosts from what they report to what is wanted. Time and memory grow with services × hosts. */
 export function makePlan(input: PlanInput): Plan {
   // Whatever order the inputs came in: the hash must depend on what they say alone.
   const wanted = input.wanted.map((service) => ({ ...service, needs: service.needs.toSorted(compare) })).sort(byName)
-  const state = input.hosts.toSorted((a, b) => compare(a.host, b.host)).map(indexSlots)
+  const state = input.hosts.toSorted((a, b) => compare(a.host, b.host)).map(indexHost)
   const observations = new Map<string, Observation>()
   const byHost = state.map((host) => hostMoves(host, wanted, observations))
   const services = servicePlans(wanted, state, observations)
@@ -119,18 +106,30 @@ export function countChanges(plan: Plan): Record<Change, number> {
   return counts
 }
 
-interface IndexedHost {
-  readonly host: string
-  readonly live: HostState['live']
-  readonly slots: ReadonlyMap<string, SlotReport>
+/** What a host says of one service. */
+interface Presence {
+  live?: SlotName
+  a?: SlotReport
+  b?: SlotReport
 }
 
-function indexSlots(host: HostState): IndexedHost {
-  return {
-    host: host.host,
-    live: host.live,
-    slots: new Map(host.slots.map((report) => [`${report.service}/${report.slot}`, report])),
+interface IndexedHost {
+  readonly host: string
+  readonly services: ReadonlyMap<string, Presence>
+}
+
+function indexHost({ host, live, slots }: HostState): IndexedHost {
+  const services = new Map<string, Presence>()
+  const presenceOf = (service: string): Presence => {
+    const known = services.get(service)
+    if (known !== undefined) return known
+    const presence: Presence = {}
+    services.set(service, presence)
+    return presence
   }
+  for (const [service, slot] of Object.entries(live)) presenceOf(service).live = slot
+  for (const report of slots) presenceOf(report.service)[report.slot] = report
+  return { host, services }
 }
 
 /** How a service differs from what is wanted, over all hosts. */
@@ -149,19 +148,20 @@ function hostMoves(
   const here = new Set<string>()
   for (const service of wanted) {
     const observation = observationOf(observations, service.name)
+    const presence = host.services.get(service.name) ?? {}
     if (!service.hosts.has(host.host)) {
-      if (host.live[service.name] !== undefined) leaves(observation, host.host)
+      if (presence.live !== undefined) leaves(observation, host.host)
       continue
     }
     here.add(service.name)
-    const move = moveOf(host, service, observation)
+    const move = moveOf(host.host, service, { presence, observation })
     if (move !== undefined) moves.set(service.name, move)
   }
-  const removed = Object.entries(host.live)
-    .filter(([service]) => !here.has(service))
-    .map(([service, slot]) => ({ service, slot }))
-    .sort((a, b) => compare(a.service, b.service))
-  return { host: host.host, moves, removed }
+  const removed: { service: string; slot: SlotName }[] = []
+  for (const [service, { live }] of host.services) {
+    if (live !== undefined && !here.has(service)) removed.push({ service, slot: live })
+  }
+  return { host: host.host, moves, removed: removed.sort((a, b) => compare(a.service, b.service)) }
 }
 
 function observationOf(observations: Map<string, Observation>, service: string): Observation {
@@ -179,25 +179,28 @@ function leaves(observation: Observation, host: string): void {
   observation.reasons.add(`no longer on ${host}`)
 }
 
-function moveOf(host: IndexedHost, service: WantedService, observation: Observation): Move | undefined {
-  const liveSlot = host.live[service.name]
-  const live = liveSlot === undefined ? undefined : host.slots.get(`${service.name}/${liveSlot}`)
-  if (liveSlot !== undefined) observation.liveSomewhere = true
-  const reason = liveSlot === undefined ? 'not live yet' : whyReplace(service, live)
+function moveOf(
+  host: string,
+  service: WantedService,
+  { presence, observation }: { readonly presence: Presence; readonly observation: Observation },
+): Move | undefined {
+  const { live } = presence
+  if (live !== undefined) observation.liveSomewhere = true
+  const reason = live === undefined ? 'not live yet' : whyReplace(service, presence[live])
   if (reason === undefined) return undefined
 
   observation.differs = true
   observation.reasons.add(reason)
-  const slot = liveSlot === undefined ? 'a' : otherSlot(liveSlot)
-  const there = host.slots.get(`${service.name}/${slot}`)
+  const slot = live === undefined ? 'a' : otherSlot(live)
+  const there = presence[slot]
   const runsAlready = there?.state === 'running' && isVersion(there, service)
   const kind = service.swaps ? 'swap' : runsAlready ? 'adopt' : 'start'
   return {
-    key: `start:${host.host}:${service.name}`,
+    key: `start:${host}:${service.name}`,
     service,
     kind,
     slot,
-    retires: liveSlot !== undefined && !service.swaps,
+    retires: live !== undefined && !service.swaps,
   }
 }
 
@@ -234,188 +237,13 @@ function servicePlans(
     }
   })
   const known = new Set(wanted.map((service) => service.name))
-  const removed = new Set(hosts.flatMap((host) => Object.keys(host.live).filter((service) => !known.has(service))))
+  const removed = new Set(
+    hosts.flatMap((host) =>
+      [...host.services].flatMap(([service, { live }]) => (live === undefined || known.has(service) ? [] : [service])),
+    ),
+  )
   for (const service of removed) plans.push({ service, change: 'remove', reasons: ['no longer in the fleet'] })
   return plans.sort((a, b) => compare(a.service, b.service))
-}
-
-function stepsOf(ordered: readonly WantedService[], hosts: readonly HostMoves[]): Step[] {
-  const busy = hosts.filter((host) => host.moves.size > 0 || host.removed.length > 0)
-  if (busy.length === 0) return []
-  const stages = busy.map((host): Step => ({ key: `stage:${host.host}`, kind: 'stage', host: host.host, after: [] }))
-  const migrations = migrationSteps(ordered, busy, stages)
-  const before = [...stages, ...migrations].map((step) => step.key)
-  const starts = startSteps(ordered, busy, migrations.length > 0 ? migrations.map((step) => step.key) : undefined)
-  const prepared: Step = { key: 'prepared', kind: 'prepared', after: before.concat(starts.map((step) => step.key)) }
-  const swaps = swapSteps(ordered, busy)
-  const switches = switchSteps(busy, swaps)
-  const verify: Step = { key: 'verify', kind: 'verify', after: switches.map((step) => step.key) }
-  return stages.concat(migrations, starts, prepared, swaps, switches, verify, retireSteps(busy))
-}
-
-function migrationSteps(
-  ordered: readonly WantedService[],
-  busy: readonly HostMoves[],
-  stages: readonly Step[],
-): Step[] {
-  const steps: Step[] = []
-  const lastOfStore = new Map<string, string>()
-  for (const service of ordered) {
-    if (service.migrates === undefined) continue
-    const host = busy.find((candidate) => candidate.moves.has(service.name))
-    if (host === undefined) continue
-    const previous = lastOfStore.get(service.migrates)
-    const key = `migrate:${service.migrates}:${service.name}`
-    const after = previous === undefined ? stages.map((step) => step.key) : [previous]
-    steps.push({ key, kind: 'migrate', service: service.name, host: host.host, after })
-    lastOfStore.set(service.migrates, key)
-  }
-  return steps
-}
-
-function startSteps(
-  ordered: readonly WantedService[],
-  busy: readonly HostMoves[],
-  migrations: readonly string[] | undefined,
-): Step[] {
-  const elsewhere = new Map<string, readonly string[]>()
-  const steps: Step[] = []
-  // By service, then by host: a need that lives elsewhere stands before those that wait for it.
-  for (const service of ordered) {
-    for (const host of busy) {
-      const move = host.moves.get(service.name)
-      if (move === undefined || move.kind === 'swap') continue
-      const needs = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
-      const first = migrations ?? [`stage:${host.host}`]
-      // Migrations wait for every staging, and a need on this host for this one.
-      const staged = migrations !== undefined || needs.onHost
-      const after = staged && needs.keys.length > 0 ? needs.keys : [...first, ...needs.keys]
-      steps.push({ key: move.key, kind: move.kind, service: service.name, host: host.host, slot: move.slot, after })
-    }
-  }
-  return steps
-}
-
-/** A need that starts on the same host is waited for there; one that lives elsewhere, on every host that starts it. */
-function needsOf(
-  service: WantedService,
-  host: HostMoves,
-  elsewhere: (need: string) => readonly string[],
-): { readonly keys: readonly string[]; readonly onHost: boolean } {
-  const keys: string[] = []
-  let onHost = false
-  for (const need of service.needs) {
-    const here = host.moves.get(need)
-    if (here === undefined) keys.push(...elsewhere(need))
-    else if (here.kind !== 'swap') {
-      keys.push(here.key)
-      onHost = true
-    }
-  }
-  return { keys, onHost }
-}
-
-function keysElsewhere(
-  need: string,
-  busy: readonly HostMoves[],
-  found: Map<string, readonly string[]>,
-): readonly string[] {
-  let keys = found.get(need)
-  if (keys === undefined) {
-    keys = busy.flatMap((host) => {
-      const move = host.moves.get(need)
-      return move === undefined || move.kind === 'swap' ? [] : [move.key]
-    })
-    found.set(need, keys)
-  }
-  return keys
-}
-
-function swapSteps(ordered: readonly WantedService[], busy: readonly HostMoves[]): Step[] {
-  const steps: Step[] = []
-  for (const host of busy) {
-    for (const service of ordered) {
-      const move = host.moves.get(service.name)
-      if (move?.kind !== 'swap') continue
-      steps.push({
-        key: `swap:${host.host}:${service.name}`,
-        kind: 'swap',
-        service: service.name,
-        host: host.host,
-        slot: move.slot,
-        after: ['prepared'],
-      })
-    }
-  }
-  return steps
-}
-
-/** A host switches once its own singletons are swapped; the hosts switch together, none waits for another. */
-function switchSteps(busy: readonly HostMoves[], swaps: readonly Step[]): Step[] {
-  const swapsOf = Map.groupBy(swaps, (step) => step.host)
-  return busy.map((host) => {
-    const own = swapsOf.get(host.host)?.map((step) => step.key) ?? ['prepared']
-    return { key: `switch:${host.host}`, kind: 'switch', host: host.host, after: own }
-  })
-}
-
-function retireSteps(busy: readonly HostMoves[]): Step[] {
-  const steps: Step[] = []
-  for (const host of busy) {
-    for (const [service, move] of host.moves) {
-      if (!move.retires) continue
-      steps.push({
-        key: `retire:${host.host}:${service}`,
-        kind: 'retire',
-        service,
-        host: host.host,
-        slot: otherSlot(move.slot),
-        after: ['verify'],
-      })
-    }
-    for (const { service, slot } of host.removed) {
-      steps.push({
-        key: `retire:${host.host}:${service}`,
-        kind: 'retire',
-        service,
-        host: host.host,
-        slot,
-        after: ['verify'],
-      })
-    }
-  }
-  return steps
-}
-
-/** Needs before those that need them; by name where the graph leaves a choice. A cycle cannot get here: the manifest refuses it. */
-function dependencyOrder(wanted: readonly WantedService[]): WantedService[] {
-  const known = new Map(wanted.map((service) => [service.name, service]))
-  const open = new Map<string, number>()
-  const neededBy = new Map<string, string[]>()
-  for (const service of wanted) {
-    const needs = service.needs.filter((need) => known.has(need))
-    open.set(service.name, needs.length)
-    for (const need of needs) {
-      const dependants = neededBy.get(need)
-      if (dependants === undefined) neededBy.set(need, [service.name])
-      else dependants.push(service.name)
-    }
-  }
-  const ordered: WantedService[] = []
-  let tier = wanted.filter((service) => open.get(service.name) === 0).sort(byName)
-  while (tier.length > 0) {
-    ordered.push(...tier)
-    const next: WantedService[] = []
-    for (const service of tier) {
-      for (const dependant of neededBy.get(service.name) ?? []) {
-        const left = open.get(dependant)! - 1
-        open.set(dependant, left)
-        if (left === 0) next.push(known.get(dependant)!)
-      }
-    }
-    tier = next.sort(byName)
-  }
-  return ordered
 }
 
 function hashPlan(plan: Omit<Plan, 'hash'>): string {
@@ -430,12 +258,4 @@ function hashPlan(plan: Omit<Plan, 'hash'>): string {
     lines = ''
   }
   return hash.update(lines).digest('hex')
-}
-
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return compare(a.name, b.name)
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

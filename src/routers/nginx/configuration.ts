@@ -80,14 +80,14 @@ events {
     worker_connections ${Math.min(MOST_CONNECTIONS, files - SPARE_FILES)};
 }
 
-${sorted.length === 0 ? '' : renderHttp(sorted)}`
+${sorted.length === 0 ? '' : renderHttp(sorted, id)}`
 }
 
-function renderHttp(routes: readonly Route[]): string {
+function renderHttp(routes: readonly Route[], id: string): string {
   return `http {
 ${renderLog()}
 ${renderMaps(routes)}
-${routes.map(renderUpstreams).join('')}${renderServer(routes)}}
+${routes.map(renderUpstreams).join('')}${renderServer(routes, id)}}
 `
 }
 
@@ -164,7 +164,7 @@ function renderUpstreams({ service, slotPorts }: Route): string {
 `
 }
 
-function renderServer(routes: readonly Route[]): string {
+function renderServer(routes: readonly Route[], id: string): string {
   const listens = routes.map((route) => `        listen 127.0.0.1:${route.port};\n`)
   return `
     server {
@@ -183,6 +183,15 @@ ${PROXYING}
 ${renderChoice('        ')}        return 418;
 
         location / {
+            proxy_pass http://$drover_to;
+            error_page 420 = @closing;
+            error_page 502 504 = @again;
+            if (-e shapes/${id}/closing) { return 420; }
+        }
+
+        # A reload closes connections that rest. Before it, clients are told to come back on new ones.
+        location @closing {
+            keepalive_timeout 0;
             proxy_pass http://$drover_to;
             error_page 502 504 = @again;
         }

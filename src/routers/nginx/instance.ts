@@ -10,6 +10,7 @@ export interface Instance {
   /** Name or path of the nginx program on the host. */
   readonly program: string
   readonly rotateAtBytes: number
+  readonly closingMs: number
 }
 
 /**

@@ -1,4 +1,4 @@
 import { routerConformance } from '../conformance/conformance.ts'
 import { nginxRouter } from './nginx-router.ts'
 
-routerConformance('nginx', () => nginxRouter())
+routerConformance('nginx', () => nginxRouter({ closingMs: 20 }))

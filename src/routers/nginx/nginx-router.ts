@@ -18,6 +18,8 @@ export interface NginxOptions {
   readonly waiting?: WaitingLimits
   /** `prune` starts the access log anew beyond this size and keeps one older file. Default 64 MiB. */
   readonly rotateAtBytes?: number
+  /** How long before a reload every answer asks its client to come back on a new connection. Default 1 s. */
+  readonly closingMs?: number
 }
 
 /**
@@ -31,8 +33,8 @@ export interface NginxOptions {
  * The waiting room is a socket on this machine, so it serves a host that is this machine.
  */
 export function nginxRouter(options: NginxOptions = {}): Router {
-  const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES } = options
-  const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes })
+  const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES, closingMs = 1000 } = options
+  const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes, closingMs })
   const rooms = waitingRooms(waiting)
   return {
     name: 'nginx',

@@ -78,7 +78,7 @@ const PRUNE = `${LIST_PROCESSES}
 prefix=$1
 shift
 cd -- "$prefix" || exit 0
-rm -rf -- pending pending.*
+rm -rf -- pending pending.* shapes/*/closing
 for set in sets/* sets/.[!.]*; do
   [ -d "$set" ] || continue
   [ "$set" -ef live ] && continue

@@ -96,17 +96,28 @@ end_processes "$1" ' (master|worker) ' || exit 22
 "$3" -p "$1" -c nginx.conf || exit 20
 await_shape "$1" "$2"`
 
+/**
+ * A reload closes connections on which no request is under way, and a client may just be sending the next one there. So
+ * for a while every answer asks its client to come back on a new connection; what rests then has been resting for long.
+ */
 const RELOAD = `${LIST_PROCESSES}${AWAIT_SHAPE}
+running=$(list_processes "$1" | grep "^process $3 " | cut -d ' ' -f 5)
+trap 'rm -f -- "$1/shapes/$running/closing"' EXIT
+: >"$1/shapes/$running/closing" || exit
+sleep "$4"
 kill -s HUP "$3" || exit 22
 await_shape "$1" "$2"`
 
 /** Starts nginx, or tells it to reload; returns when the new shape answers or nginx has given it up. */
 async function loadShape(instance: Instance, shape: Shape, master: NginxProcess | undefined): Promise<OperationResult> {
   const { folder } = prefixOf(instance.fence.root)
-  const [text, subject] = master === undefined ? [START, instance.program] : [RELOAD, String(master.pid)]
+  const [text, argv] =
+    master === undefined
+      ? [START, [instance.program]]
+      : [RELOAD, [String(master.pid), (instance.closingMs / 1000).toFixed(3)]]
   const operations: Operation[] = [
     configure(instance, shape.id),
-    { ...script(text, [folder, shape.id, subject]), daemonizes: true, mayFail: true },
+    { ...script(text, [folder, shape.id, ...argv]), daemonizes: true, mayFail: true },
   ]
   const [loaded] = await change(instance, operations, 'load the shape of the router')
   return loaded ?? { exitCode: 1, stdout: '', stderr: '' }

@@ -64,6 +64,25 @@ describe('the switch under load', () => {
     assert.ok(counted.every(({ slotFailures }) => slotFailures === 0))
   })
 
+  test('changes of shape: no error, though nginx reloads each time', async (context) => {
+    const trial = await start(context)
+    const { route } = await trial.service('shop')
+    const other = await trial.service('other')
+    await trial.shape([route])
+    await trial.live('one', { shop: 'a' })
+    const load = startLoad({ ports: [route.port], clients: CLIENTS, bodyBytes: 2_000 })
+
+    for (let round = 0; round < 6; round++) {
+      await trial.shape(round % 2 === 0 ? [route, other.route] : [route])
+      const { length } = load.answers
+      while (load.answers.length < length + 2 * CLIENTS) await pause(1)
+    }
+
+    const answers = await load.stop()
+    context.diagnostic(`${answers.length} answers over 6 reloads`)
+    assert.deepEqual(answers.filter(failed), [])
+  })
+
   test('a shield hides every failure of the new slot that is safe to repeat, and all of them are counted', async (context) => {
     const trial = await start(context)
     const { route, b } = await trial.service('shop')

@@ -95,16 +95,7 @@ describe('resolve', () => {
 
   it('takes a branch name for a name, whatever characters it holds', async () => {
     const id = origin.commit({ 'a.txt': '1' })
-    const names = [
-      'feature/$(touch${IFS}boo)',
-      "it's;rm",
-      '-x',
-      '--upload-pack=boo',
-      'ünï',
-      'deadbeef',
-      'a&b|c',
-      '`id`',
-    ]
+    const names = ['feature/$(touch${IFS}boo)', '--upload-pack=boo', 'ünï', 'deadbeef', "a&b|c`id`'"]
     // Porcelain refuses a leading dash; a server that was pushed to need not.
     for (const name of names) origin.git('update-ref', `refs/heads/${name}`, id)
     const repository = await open()
@@ -129,7 +120,6 @@ describe('resolve', () => {
       ':/A change',
       'main:a.txt',
       '',
-      ' ',
       '@',
       'a b',
       '../x',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { buildService } from '../build-service.ts'
 import type { BuildOrder } from '../build-service.ts'
-import { startTrial, startedOutput } from '../trial.ts'
+import { refusalOf, startTrial, startedOutput } from '../trial.ts'
 import type { Files, Trial, TrialOrder } from '../trial.ts'
 import { nodeBuilder } from './builder.ts'
 import { greet, shopAt } from './trial-packages.ts'
@@ -140,5 +140,14 @@ describe('dependencies of a Node service', () => {
 
     assert.match(await startedOutput(one.artifact), /require/)
     assert.equal(await startedOutput(two.artifact), 'changed')
+  })
+
+  it('need a lockfile that fits, and npm’s reason is shown', async () => {
+    const misfit = shopAt('services/shop', { dependencies: { greet: 'file:greet.tgz', extra: 'file:tool.tgz' } })
+
+    const refusal = await refusalOf(buildService(order(misfit)))
+
+    assert.equal(refusal.problems[0]?.code, 'build/failed')
+    assert.match(refusal.problems[0]?.hint ?? '', /Missing: (tool|extra)@/)
   })
 })

@@ -29,6 +29,7 @@ try {
   if (process.stdout.isTTY && passed && !interrupted.signal.aborted) await stayUp(stage)
 } finally {
   await traffic?.stop()
+  await drover(stage, 'cancel', 'production', '--quiet')
   await drover(stage, 'teardown', 'production', '--yes')
   await drover(stage, 'stop')
   await stage.strike()

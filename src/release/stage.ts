@@ -24,11 +24,15 @@ export async function stage(scope: Scope, host: string): Promise<void> {
     Object.entries(set).filter(([service]) => moves.beside.has(service) || moves.swapped.has(service)),
   )
 
-  await site.runtime.prepare(site.host, await fenceAt(scope, site))
-  await uploadAll(scope, site, moving)
-  await layEnvironments(scope, site, release, moving)
   const live = await scope.context.records.live(scope.ref)
-  await site.router.shape(site.host, await fenceAt(scope, site), routesOf({ ...live?.set, ...set }))
+  const fence = await fenceAt(scope, site)
+  // None of these waits for another, and none touches what is live.
+  await Promise.all([
+    site.runtime.prepare(site.host, fence),
+    uploadAll(scope, site, moving),
+    layEnvironments(scope, site, release, moving),
+    site.router.shape(site.host, fence, routesOf({ ...live?.set, ...set })),
+  ])
   const routes = newRoutes(
     { name: setNames.shielded(release.number), release: release.number, host, set, plan, before },
     true,

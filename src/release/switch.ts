@@ -5,7 +5,7 @@ import type { WaitingRoom } from '../routers/router.ts'
 import type { StoredRelease } from './record-store.ts'
 import { blueprintOf, emit, enter, fenceAt, setToken, sites } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { movesOn, newRoutes, setNames } from './slots.ts'
+import { movesOn, setNames } from './slots.ts'
 import { planned } from './stage.ts'
 import { startAndWait } from './start.ts'
 import { holdAndStop } from './swap.ts'
@@ -92,12 +92,9 @@ export async function previousSet(
   return (await scope.context.records.find({ ...scope.ref, number })).set ?? {}
 }
 
+/** The set itself has lain there since the stage step. */
 async function makeLive(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
-  const { plan, set, before } = planned(release)
-  const name = setNames.shielded(release.number)
-  const routes = newRoutes({ name, release: release.number, host: site.host.name, set, plan, before }, true)
-  await site.router.lay(site.host, await fenceAt(scope, site), routes, await setToken(scope.context, scope.ref))
-  await site.router.switch(site.host, await fenceAt(scope, site), name)
+  await site.router.switch(site.host, await fenceAt(scope, site), setNames.shielded(release.number))
 }
 
 async function openRoom(site: Site, release: StoredRelease, room: WaitingRoom | undefined): Promise<void> {

@@ -46,7 +46,13 @@ export class Refusal extends Error {
 }
 
 /** One problem as an error, for `throw refusal('hosts/disk-full', 'host web-1', '…', 'Free …')`. */
-export function refusal(code: string, at: string | Place, what: string, hint?: string, options?: ErrorOptions): Refusal {
+export function refusal(
+  code: string,
+  at: string | Place,
+  what: string,
+  hint?: string,
+  options?: ErrorOptions,
+): Refusal {
   return new Refusal([problem(code, at, what, hint)], 'refused', options)
 }
 
@@ -81,10 +87,12 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   )
 }
 
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
 /** Text from files, hosts and commands may carry terminal control characters; they are shown, never obeyed. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 function compare(a: string, b: string): number {

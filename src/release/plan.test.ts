@@ -275,6 +275,13 @@ describe('the plan', () => {
     assert.ok(steps(made).includes('start:web:backend@b <- stage:web'))
   })
 
+  it('takes no name for something that JavaScript knows', () => {
+    const made = plan([wanted('constructor'), wanted('tostring', { needs: ['constructor'] })], [host('web', [])])
+
+    assert.deepEqual(changes(made), ['constructor: add, not live yet', 'tostring: add, not live yet'])
+    assert.ok(steps(made).includes('start:web:tostring@a <- start:web:constructor'))
+  })
+
   it('has another hash for every other intention', () => {
     const input = {
       fleet: 'shop',

@@ -37,15 +37,15 @@ export function frame(view: ReleaseView, options: FrameOptions): string {
 
 /** `pakashop/production #12  3f9c2a1 Coupon: round half up` and the time at the right. */
 function title(view: ReleaseView, { width, now }: FrameOptions, { bold, dim, cyan }: Paint): string {
-  const name = `${view.fleet}/${view.environment} #${view.number}`
   const time = clock(now - view.requestedAt)
-  const what = view.goal === 'rollback' ? `rollback${view.to === undefined ? '' : ` to #${view.to}`}` : ''
+  const left = width - widthOf(time) - 1
+  const name = fit(`${view.fleet}/${view.environment} #${view.number}`, left)
+  const goal = view.goal === 'rollback' ? `rollback${view.to === undefined ? '' : ` to #${view.to}`}` : ''
   const commit = view.commit?.slice(0, 7) ?? ''
-  const room = width - widthOf(name) - widthOf(time) - 2
-  const words = [what, commit, view.subject ?? ''].filter((word) => word !== '')
-  const about = fit(words.join(' '), Math.max(0, room - 2))
-  const painted = commit !== '' && about.startsWith(commit) ? cyan(commit) + about.slice(commit.length) : about
-  return `${bold(fit(name, width - widthOf(time) - 1))}  ${painted}${' '.repeat(Math.max(0, room - widthOf(about)))}${dim(time)}`
+  const words = [goal, commit, view.subject ?? ''].filter((word) => word !== '').join(' ')
+  const about = fit(words, Math.max(0, left - widthOf(name) - 2))
+  const painted = about === '' ? '' : `  ${commit === '' ? about : about.replace(commit, cyan(commit))}`
+  return `${bold(name)}${padEnd(painted, left - widthOf(name))} ${dim(time)}`
 }
 
 /** The ten steps; what is past, the one that is on, what is to come. */
@@ -61,20 +61,24 @@ function story(view: ReleaseView, { width, tick }: FrameOptions, { bold, dim, gr
   })
   const tail = view.phase === 'undo' ? [{ text: `${wheel(tick)} undo`, paint: yellow }] : []
   const gap = width >= 90 ? '   ' : '  '
-  return joined([...words, ...tail], gap, width)
+  const all = [...words, ...tail]
+  const columns = all.reduce((sum, { text }) => sum + widthOf(text) + gap.length, -gap.length)
+  // In a narrow terminal what is past makes room for what is on.
+  return joined(columns > width ? all.slice(Math.max(0, at - 1)) : all, gap, width)
 }
 
-function joined(
-  words: readonly { text: string; paint: (text: string) => string }[],
-  gap: string,
-  width: number,
-): string {
+interface Word {
+  readonly text: string
+  readonly paint: (text: string) => string
+}
+
+/** As many words as fit, from the first one on. */
+function joined(words: readonly Word[], gap: string, width: number): string {
   const shown: string[] = []
   let columns = 0
   for (const { text, paint } of words) {
-    const needed = widthOf(text) + (shown.length === 0 ? 0 : gap.length)
-    if (columns + needed > width) break
-    columns += needed
+    columns += widthOf(text) + (shown.length === 0 ? 0 : gap.length)
+    if (columns > width) break
     shown.push(paint(text))
   }
   return shown.join(gap)
@@ -128,5 +132,6 @@ function watchLine(view: ReleaseView, width: number, { dim, green, red, yellow }
     { text: `${number(failed)} failed`, paint: failed > 0 ? red : dim },
     { text: `${number(rescued)} rescued`, paint: rescued > 0 ? yellow : dim },
   ]
-  return `watch ${bar} ${joined(parts, '  ', width - BAR - 7)}`
+  if (width < 2 * BAR) return joined(parts, '  ', width)
+  return `watch ${bar}  ${joined(parts, '  ', width - BAR - 8)}`
 }

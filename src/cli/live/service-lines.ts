@@ -70,20 +70,38 @@ interface LineOptions extends ServiceLinesOptions {
 const STATE_WIDTH = 12
 const TIME_WIDTH = 7
 
-function line(view: ReleaseView, service: ServiceView, options: LineOptions): string {
-  const { width, names, paints, now, tick } = options
+function line(view: ReleaseView, service: ServiceView, { width, names, paints, now, tick }: LineOptions): string {
   const symbol = SYMBOLS[service.change ?? ''] ?? ' '
   const undone = isUndone(view, service)
   const state = undone ? 'stopped' : service.state
   const { icon, colour } = look(state, tick, paints)
   const word = undone ? 'undone' : (state ?? (view.plan === undefined ? '' : 'to come'))
   const spent = isBusy(state) ? now - service.since : undone ? undefined : service.tookMs
-  const time = spent === undefined ? '' : duration(spent)
-  const left = `${symbol} ${padEnd(fit(service.name, names), names)}  `
-  const room = width - widthOf(left) - 2 - STATE_WIDTH - TIME_WIDTH - 2
-  const about = fit(detail(service), Math.max(0, room))
-  const painted = `${paintSymbol(symbol, paints)}${left.slice(1)}${colour(icon)} ${colour(padEnd(word, STATE_WIDTH))}`
-  return `${painted}${paints.dim(padStart(time, TIME_WIDTH))}${about === '' ? '' : `  ${service.state === 'failed' ? paints.red(about) : paints.dim(about)}`}`.trimEnd()
+  const cells = [
+    { text: symbol, paint: (text: string) => paintSymbol(text, paints) },
+    { text: ` ${padEnd(fit(service.name, names), names)}  ` },
+    { text: `${icon} ${padEnd(word, STATE_WIDTH)}`, paint: colour },
+    { text: padStart(spent === undefined ? '' : duration(spent), TIME_WIDTH), paint: paints.dim },
+    { text: `  ${detail(service)}`, paint: state === 'failed' ? paints.red : paints.dim },
+  ]
+  return inCells(cells, width)
+}
+
+interface Cell {
+  readonly text: string
+  readonly paint?: (text: string) => string
+}
+
+/** One after the other for as long as there is room. */
+function inCells(cells: readonly Cell[], width: number): string {
+  let room = width
+  let text = ''
+  for (const cell of cells) {
+    const shown = fit(cell.text, room)
+    room -= widthOf(shown)
+    text += cell.paint === undefined || shown.trim() === '' ? shown : cell.paint(shown)
+  }
+  return text.trimEnd()
 }
 
 /** What was laid or started is gone again. */

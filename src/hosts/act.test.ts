@@ -130,6 +130,16 @@ describe('operations', () => {
     assert.match(failure.hint, /Free space/)
   })
 
+  test('say that a right is missing', async (t) => {
+    const root = await scratch(t)
+
+    const failure = await refused(
+      act(host, { root, number: 1 }, [sh('echo "mkdir: /etc/x: Permission denied" >&2; exit 1')]),
+    )
+
+    assert.equal(failure.code, 'hosts/permission')
+  })
+
   test('say that something is in the way of a file', async (t) => {
     const root = await scratch(t)
     await mkdir(join(root, 'taken', 'below'), { recursive: true })
@@ -287,15 +297,19 @@ describe('the fence', () => {
     const root = await scratch(t)
     const stop = new AbortController()
     let refusals = 0
-    const crowd = Array.from({ length: 4 }, async () => {
+    let begun = 0
+    const crowd = Array.from({ length: 8 }, async (_, index) => {
+      // One after the other, so that there is never a moment without any of them.
+      await sleep(index * 60)
+      begun += 1
       while (!stop.signal.aborted) {
-        await act(host, { root, number: 1 }, [sh('sleep 0.1')]).catch(() => {
+        await act(host, { root, number: 1 }, [sh('sleep 0.4')]).catch(() => {
           refusals += 1
           stop.abort()
         })
       }
     })
-    await until(() => existsSync(`${root}/fence`))
+    await until(() => begun === 8 && existsSync(`${root}/fence`))
 
     await raiseFence(host, { root, number: 2 })
     await until(() => refusals > 0)

@@ -169,12 +169,12 @@ function runSuite(make: Make): void {
   })
 
   for (const end of ['timeout', 'aborted'] as const) {
-    test(`leaves nothing running after ${end}, not even what ignores SIGTERM`, async (t) => {
+    test(`leaves nothing running after ${end}, not even what ignores SIGTERM`, { timeout: 60_000 }, async (t) => {
       const host = await make(t)
       const folder = await scratch(t)
       const abort = new AbortController()
       const script =
-        'trap "" TERM; sh -c \'trap "" TERM; echo $$ >"$1/child"; sleep 60\' sh "$1" & echo $$ >"$1/parent"; wait'
+        'trap "" TERM; sh -c \'trap "" TERM; echo $$ >"$1/child"; sleep 600\' sh "$1" & echo $$ >"$1/parent"; wait'
       const running = host.run(
         { program: 'sh', argv: ['-c', script, 'sh', folder] },
         { signal: abort.signal, timeoutMs: end === 'timeout' ? 700 : 60_000 },

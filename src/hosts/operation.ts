@@ -6,8 +6,17 @@ import type { Secret } from '../secrets/secret.ts'
  */
 export type Operation =
   | { readonly kind: 'folder'; readonly path: string; readonly mode?: number }
-  /** Whole or not at all: written beside the target, synced, renamed. Content may be a secret. */
-  | { readonly kind: 'write'; readonly path: string; readonly content: string | Secret; readonly mode?: number }
+  /**
+   * Whole or not at all: written beside the target, synced, renamed. Content may be a secret. `volatile`: not synced,
+   * for what is worth nothing after a power cut and made again.
+   */
+  | {
+      readonly kind: 'write'
+      readonly path: string
+      readonly content: string | Secret
+      readonly mode?: number
+      readonly volatile?: boolean
+    }
   /** A symlink replaced by rename: nobody ever sees it missing. */
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
   /** A file, link or folder and all below it. Absent is fine. */

@@ -46,11 +46,12 @@ trap 'rm -rf -- "$work"' EXIT
 exec 8>&-
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
+# put <umask> <target> <content> <part> [volatile]
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
 # once more through cat, because printf of some shells hides why.
 put() {
   umask "$1"
-  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && sync -- "$4" && mv -fT -- "$4" "$2"
+  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && mv -fT -- "$4" "$2"
   set -- $?
   umask 022
   return "$1"
@@ -128,6 +129,31 @@ exit 0
       assert.equal(script.split('exit 1\n}\n')[1], `${line}\nprintf 'done\\n'\nexit 0\n}\n`)
     })
   }
+
+  test('does with one command what neighbours can share', () => {
+    const script = renderScript(FENCE, [
+      { kind: 'folder', path: '/srv/a' },
+      { kind: 'folder', path: '/srv/b c' },
+      { kind: 'folder', path: '/srv/d', mode: 0o700 },
+      { kind: 'remove', path: '/srv/e' },
+      { kind: 'remove', path: '/srv/f' },
+      { kind: 'write', path: '/srv/drover/shop/f', content: 'x', volatile: true },
+      { kind: 'remove', path: '/srv/g' },
+    ])
+
+    assert.equal(
+      script.split('exit 1\n}\n')[1],
+      `mkdir -p -- /srv/a '/srv/b c' || failed 0 $?
+mkdir -p -- /srv/d && chmod -- 0700 /srv/d || failed 2 $?
+rm -rf -- /srv/e /srv/f || failed 3 $?
+put 0133 /srv/drover/shop/f x "$work/part" volatile || failed 5 $?
+rm -rf -- /srv/g || failed 6 $?
+printf 'done\\n'
+exit 0
+}
+`,
+    )
+  })
 
   const refused: readonly [what: string, operation: Operation][] = [
     ['a relative path', { kind: 'remove', path: 'x' }],

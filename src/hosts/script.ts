@@ -18,7 +18,7 @@ export function renderScript(fence: Fence, operations: readonly Operation[], cla
     throw new TypeError(`a fence number is an integer from 0, got ${fence.number}`)
   }
   const root = checkedPath(fence.root)
-  const steps = operations.map((operation, index) => renderOperation(operation, { index, root }))
+  const steps = inGroups(operations).map(([index, group]) => renderGroup(group, { index, root }))
   // The braces make the shell read all of it before it runs any of it: a script cut off on its way does nothing.
   return ['{', prologue(root, fence.number, claims), ...steps, "printf 'done\\n'", 'exit 0', '}', ''].join('\n')
 }
@@ -58,11 +58,12 @@ trap 'rm -rf -- "$work"' EXIT
 ${renderClaims(claims)}exec 8>&-${claims.length === 0 ? '' : '\nfor earlier in $before; do flock -s "$root/work/$earlier/claims" true 2>/dev/null; done'}
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
+# put <umask> <target> <content> <part> [volatile]
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
 # once more through cat, because printf of some shells hides why.
 put() {
   umask "$1"
-  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && sync -- "$4" && mv -fT -- "$4" "$2"
+  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && mv -fT -- "$4" "$2"
   set -- $?
   umask 022
   return "$1"
@@ -93,6 +94,42 @@ before=$(cd "$root/work" && grep -lxFf "$$/claims" -- */claims | sed -n "/^$$\\/
 `
 }
 
+/**
+ * Neighbours that one command can do together, with the place of the first: a release makes and removes dozens of
+ * things, and each command takes a millisecond.
+ */
+function inGroups(operations: readonly Operation[]): [index: number, group: Operation[]][] {
+  const groups: [index: number, group: Operation[]][] = []
+  for (const [index, operation] of operations.entries()) {
+    const last = groups.at(-1)?.[1]
+    if (last?.[0] !== undefined && goTogether(last[0], operation)) {
+      last.push(operation)
+    } else {
+      groups.push([index, [operation]])
+    }
+  }
+  return groups
+}
+
+function goTogether(one: Operation, other: Operation): boolean {
+  return (
+    (one.kind === 'remove' && other.kind === 'remove') ||
+    (one.kind === 'folder' && other.kind === 'folder' && one.mode === undefined && other.mode === undefined)
+  )
+}
+
+function renderGroup(group: readonly Operation[], context: Context): string {
+  const [first] = group
+  if (first === undefined) {
+    return ''
+  }
+  if (group.length === 1) {
+    return renderOperation(first, context)
+  }
+  const paths = group.map((operation) => ('path' in operation ? pathWord(operation.path) : '')).join(' ')
+  return `${first.kind === 'folder' ? 'mkdir -p' : 'rm -rf'} -- ${paths} || failed ${context.index} $?`
+}
+
 interface Context {
   readonly index: number
   readonly root: string
@@ -109,8 +146,9 @@ function renderOperation(operation: Operation, { index, root }: Context): string
       const content = word(typeof operation.content === 'string' ? operation.content : operation.content.open())
       const path = pathWord(operation.path)
       const mode = operation.mode ?? 0o644
+      const volatile = operation.volatile === true ? ' volatile' : ''
       const chmod = (mode & 0o111) === 0 ? '' : ` && chmod -- ${octal(mode)} ${path}`
-      return `put ${octal(~mode & 0o777)} ${path} ${content} ${partOf(operation.path, root)}${chmod} || failed ${index} $?`
+      return `put ${octal(~mode & 0o777)} ${path} ${content} ${partOf(operation.path, root)}${volatile}${chmod} || failed ${index} $?`
     }
     case 'link':
       return `point ${word(operation.target)} ${pathWord(operation.path)} ${partOf(operation.path, root)} || failed ${index} $?`

@@ -26,7 +26,7 @@ export function pm2Call(
   const path = join(pm2Home(place.root).folder, name)
   return [
     ...homeOperations(place.root),
-    { kind: 'write', path, content },
+    { kind: 'write', path, content, volatile: true },
     pm2Command(place, [verb, path]),
     { kind: 'remove', path },
   ]

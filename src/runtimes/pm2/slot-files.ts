@@ -8,11 +8,10 @@ import type { SlotRef, SlotSpec } from '../runtime.ts'
  * What lies in a slot's folder:
  *
  *     slot.json    the spec that was laid last, and its key
- *     run          the launcher, what PM2 starts
+ *     run          the launcher, what PM2 starts; PM2 may know the slot for as long as it is there
  *     env          0600: variables of this very slot
  *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
  *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
- *     registered   present: PM2 may know the slot
  *     log, log.1   stdout and stderr together, and their past
  */
 export interface SlotFiles {
@@ -22,7 +21,6 @@ export interface SlotFiles {
   readonly variables: string
   readonly starts: string
   readonly stop: string
-  readonly registered: string
   readonly log: string
   readonly oldLog: string
 }
@@ -36,7 +34,6 @@ export function slotFiles(root: string, { service, slot }: SlotRef): SlotFiles {
     variables: join(folder, 'env'),
     starts: join(folder, 'starts'),
     stop: join(folder, 'stop'),
-    registered: join(folder, 'registered'),
     log: join(folder, 'log'),
     oldLog: join(folder, 'log.1'),
   }

@@ -48,8 +48,8 @@ export async function startSlots(
 }
 
 /**
- * What was in a slot is stopped first. The mark `registered` is laid before PM2 is called, so that a start cut off in
- * between is known to need PM2 to forget the slot; the mark `stop` goes last.
+ * What was in a slot is stopped first. The launcher is laid before PM2 is called and removed after PM2 forgot the
+ * slot, so that a start cut off in between is known to need that; the mark `stop` goes last.
  */
 function startOperations(
   root: string,
@@ -61,29 +61,28 @@ function startOperations(
   const held = found.slots
     .filter((slot) => !(slot.stop && !slot.registered) && specs.some((spec) => sameSlot(slot, spec)))
     .map((slot) => ({ ...slot, drainMs: slot.spec.drainMs }))
+  const files = specs.map((spec) => slotFiles(root, spec))
   return [
     ...(held.length === 0 ? [] : stopOperations(place, held, found.slots)),
+    ...files.map(({ folder }): Operation => ({ kind: 'folder', path: folder })),
     ...specs.flatMap((spec) => layOperations(root, spec)),
+    ...files.flatMap(({ starts, stop }): Operation[] => [
+      { kind: 'remove', path: starts },
+      { kind: 'remove', path: stop },
+    ]),
     ...pm2Call(place, 'start', specs),
     scriptOperation('begun', [String(BEGIN_WITHIN_MS), ...specs.map((spec) => slotFiles(root, spec).folder)]),
   ]
 }
 
+/** Not synced: after a power cut nothing of a slot runs, and what runs next is laid again. */
 function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
   const files = slotFiles(root, spec)
+  const variables = renderEnvironmentFile(Object.entries(spec.variables))
   return [
-    { kind: 'folder', path: files.folder },
-    { kind: 'write', path: files.run, content: renderLauncher(root, spec) },
-    {
-      kind: 'write',
-      path: files.variables,
-      content: renderEnvironmentFile(Object.entries(spec.variables)),
-      mode: 0o600,
-    },
-    { kind: 'write', path: files.spec, content: renderSpec(spec) },
-    { kind: 'write', path: files.registered, content: '' },
-    { kind: 'remove', path: files.starts },
-    { kind: 'remove', path: files.stop },
+    { kind: 'write', path: files.variables, content: variables, mode: 0o600, volatile: true },
+    { kind: 'write', path: files.spec, content: renderSpec(spec), volatile: true },
+    { kind: 'write', path: files.run, content: renderLauncher(root, spec), volatile: true },
   ]
 }
 

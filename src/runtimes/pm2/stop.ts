@@ -48,7 +48,7 @@ export function stopOperations(
   return [
     scriptOperation('stop', argv),
     ...(known.length === 0 ? [] : pm2Call(place, 'delete', known)),
-    ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).registered })),
+    ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).run })),
   ]
 }
 

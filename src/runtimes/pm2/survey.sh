@@ -29,7 +29,7 @@ for slot; do
   service=${service##*/}
   stop=0 registered=0 alive=0 count=0 ms=0 pid=0
   [ ! -e "$slot/stop" ] || stop=1
-  [ ! -e "$slot/registered" ] || registered=1
+  [ ! -e "$slot/run" ] || registered=1
   if { read -r count ms pid ticks started_boot <"$slot/starts"; } 2>/dev/null; then
     if [ "$started_boot" = "$boot" ] && alive "$pid" "$ticks"; then alive=1; fi
   fi

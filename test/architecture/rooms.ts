@@ -1,4 +1,4 @@
-import { isTestPath, targetOf } from './source.ts'
+import { targetOf } from './source.ts'
 import type { SourceFile } from './source.ts'
 
 /**
@@ -23,10 +23,11 @@ const CLI_MAY_IMPORT_TYPES = ['src/release/']
 
 /** One sentence for every import that goes up or sideways. Tests may cross rooms. */
 export function roomComplaints(files: readonly SourceFile[]): string[] {
-  return files.filter((file) => !file.isTest).flatMap(complaintsOf)
+  const tests = new Set(files.filter((file) => file.isTest).map((file) => file.path))
+  return files.filter((file) => !file.isTest).flatMap((file) => complaintsOf(file, tests))
 }
 
-function complaintsOf(file: SourceFile): string[] {
+function complaintsOf(file: SourceFile, tests: ReadonlySet<string>): string[] {
   if (levelOf(file.room) === -1) {
     return [
       `${file.path}: the room "${file.room}" has no level; say in test/architecture/rooms.ts which rooms it may know`,
@@ -34,13 +35,15 @@ function complaintsOf(file: SourceFile): string[] {
   }
   return file.imports.flatMap((found) => {
     const target = targetOf(file, found)
-    const complaint = target === undefined ? undefined : complaintAbout(file, target, found.typeOnly)
+    if (target === undefined) return []
+    const complaint = tests.has(target)
+      ? 'what runs in production must not need what only tests need'
+      : complaintAbout(file, target, found.typeOnly)
     return complaint === undefined ? [] : [`${file.path}:${found.line} imports ${target}: ${complaint}`]
   })
 }
 
 function complaintAbout(file: SourceFile, target: string, typeOnly: boolean): string | undefined {
-  if (isTestPath(target)) return 'what runs in production must not need a test'
   if (!target.startsWith('src/')) {
     return target === 'package.json'
       ? undefined

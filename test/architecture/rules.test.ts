@@ -31,8 +31,6 @@ describe('the rule of the rooms', () => {
     ['src/cli/a.ts', `import { b } from '../server/app.ts'`, /client of the API/],
     ['src/build/a.ts', `const b = await import('../journal/b.ts')`, /siblings/],
     ['src/build/a.ts', `import { b } from '../../bench/b.ts'`, /outside/],
-    ['src/build/a.ts', `import { b } from './b.test.ts'`, /test/],
-    ['src/hosts/a.ts', `import { b } from './conformance.ts'`, /test/],
     ['src/attic/a.ts', `import { b } from './b.ts'`, /has no level/],
   ]
   for (const [path, clause, because] of refused) {
@@ -44,6 +42,21 @@ describe('the rule of the rooms', () => {
       assert.ok(complaints[0]!.startsWith(path))
     })
   }
+
+  it('refuses what only tests need, in what runs in production', () => {
+    const all = files({
+      'src/hosts/a.ts': `import { b } from './b.test.ts'`,
+      'src/hosts/b.test.ts': '',
+      'src/hosts/c.ts': `import { conformance } from './conformance.ts'`,
+      'src/hosts/conformance.ts': `import { it } from 'node:test'\nimport { d } from '../journal/d.ts'`,
+      'src/hosts/e.test.ts': `import { conformance } from './conformance.ts'`,
+    })
+
+    const complaints = roomComplaints(all)
+
+    assert.equal(complaints.length, 2)
+    for (const complaint of complaints) assert.match(complaint, /^src\/hosts\/[ac]\.ts:1 .*: what runs in production/)
+  })
 
   const accepted: readonly (readonly [path: string, clause: string])[] = [
     ['src/release/a.ts', `import { b } from '../databases/b.ts'`],

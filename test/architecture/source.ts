@@ -32,17 +32,15 @@ export function trackedFiles(repository: string): TextFile[] {
 export function sourceFiles(files: readonly TextFile[]): SourceFile[] {
   return files
     .filter((file) => file.path.startsWith('src/') && /\.[cm]?tsx?$/.test(file.path))
-    .map((file) => ({
-      ...file,
-      ...outlineOf(file.text),
-      room: file.path.split('/')[1]!,
-      isTest: isTestPath(file.path),
-    }))
+    .map((file) => {
+      const outline = outlineOf(file.text)
+      return { ...file, ...outline, room: file.path.split('/')[1]!, isTest: isTest(file.path, outline) }
+    })
 }
 
-/** Tests, and the conformance suites that the tests of drivers run. */
-export function isTestPath(path: string): boolean {
-  return /(\.test|\.slow|\/conformance)\.ts$/.test(path)
+/** Tests, and what only tests need: it bears their name, or asserts. */
+function isTest(path: string, { imports }: Outline): boolean {
+  return /\.(test|slow)\.ts$/.test(path) || imports.some(({ specifier }) => /^node:(test|assert)\b/.test(specifier))
 }
 
 /** Where an import leads: a path relative to the repository, or undefined for a package. */

@@ -54,6 +54,11 @@ interface ReleaseDocument {
   readonly traffic?: { readonly rescued: number }
 }
 
+export function isUnderWay(stage: Stage): boolean {
+  const [newest] = ask<{ releases: ReleaseDocument[] }>(stage, 'releases', 'production', '-n', '1').releases
+  return newest !== undefined && newest.outcome === undefined
+}
+
 interface SceneOptions {
   readonly stage: Stage
   readonly say: Say

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { bump, drover, killDroverIn, misbehave, play } from './acts.ts'
+import { bump, drover, isUnderWay, killDroverIn, misbehave, play } from './acts.ts'
 import type { Scene } from './acts.ts'
 import { pakashopTargets } from './pakashop-traffic.ts'
 import { setStage } from './stage.ts'
@@ -29,7 +29,8 @@ try {
   if (process.stdout.isTTY && passed && !interrupted.signal.aborted) await stayUp(stage)
 } finally {
   await traffic?.stop()
-  await drover(stage, 'cancel', 'production', '--quiet')
+  // A demo that was interrupted may have a release under way.
+  if (isUnderWay(stage)) await drover(stage, 'cancel', 'production')
   await drover(stage, 'teardown', 'production', '--yes')
   await drover(stage, 'stop')
   await stage.strike()

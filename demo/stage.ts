@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import { endProcessesBelow } from './leftovers.ts'
 import { startEmbeddedPostgres } from '../src/journal/embedded-postgres.ts'
 import type { EmbeddedPostgres } from '../src/journal/embedded-postgres.ts'
 
@@ -70,6 +71,7 @@ export async function setStage(): Promise<Stage> {
       redis.process.kill('SIGTERM')
       await once(redis.process, 'exit')
       await postgres.stop()
+      await endProcessesBelow(folder)
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -80,7 +82,7 @@ function gitIn(repository: string): Stage['git'] {
   return (...argv) => execFileSync('git', ['-C', repository, ...identity, ...argv], { encoding: 'utf8' }).trim()
 }
 
-/** Production as on a demo stage: a shorter watch, free ports, and the way to migrate where Prisma's engine cannot be downloaded. */
+/** Production as on a demo stage: a shorter watch, a shorter patience with the service that is going to be broken, free ports, and the way to migrate where Prisma's engine cannot be downloaded. */
 async function adaptManifest(repository: string, portOffset: number): Promise<void> {
   const file = join(repository, 'drover.yaml')
   const engine = join(EXAMPLE, 'tools/prisma-engine')
@@ -95,7 +97,8 @@ async function adaptManifest(repository: string, portOffset: number): Promise<vo
     file,
     text
       .replace('  production:\n    branch: production\n', production)
-      .replace('verify: { watch: 10s }', 'verify: { watch: 4s }'),
+      .replace('verify: { watch: 10s }', 'verify: { watch: 4s }')
+      .replace('coupon: { port: 3008 }', 'coupon: { port: 3008, ready: { path: /health/ready, timeout: 8s } }'),
   )
 }
 

@@ -39,6 +39,7 @@ export interface ReleaseChange {
   readonly branch?: string
   readonly commit?: string
   readonly subject?: string
+  readonly to?: number
   readonly startedAt?: number
   readonly switchedAt?: number
   readonly blueprint?: Blueprint
@@ -159,6 +160,7 @@ interface Row {
   readonly branch: string | null
   readonly commit_id: string | null
   readonly subject: string | null
+  readonly target: number | null
   readonly requested_at: Date
   readonly started_at: Date | null
   readonly switched_at: Date | null
@@ -249,6 +251,7 @@ const COLUMNS: readonly (readonly [field: keyof ReleaseChange, column: string])[
   ['branch', 'branch'],
   ['commit', 'commit_id'],
   ['subject', 'subject'],
+  ['to', 'target'],
   ['startedAt', 'started_at'],
   ['switchedAt', 'switched_at'],
   ['blueprint', 'blueprint'],
@@ -263,15 +266,15 @@ async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange)
   const changed = COLUMNS.filter(([field]) => change[field] !== undefined)
   if (changed.length === 0) return
   const assignments = changed.map(([, column], index) => `${column} = $${index + 4}`)
-  const values = changed.map(([field]) => columnValue(change[field]))
+  const values = changed.map(([field]) => columnValue(field, change[field]))
   await sql.query(
     `update drover.releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`,
     [...keyOf(release), release.number, ...values],
   )
 }
 
-function columnValue(value: ReleaseChange[keyof ReleaseChange]): unknown {
-  if (typeof value === 'number') return new Date(value)
+function columnValue(field: keyof ReleaseChange, value: ReleaseChange[keyof ReleaseChange]): unknown {
+  if (typeof value === 'number') return field === 'to' ? value : new Date(value)
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
@@ -331,7 +334,7 @@ function fromRow(row: Row): StoredRelease {
     ...(row.branch !== null && { branch: row.branch }),
     ...(row.commit_id !== null && { commit: row.commit_id }),
     ...(row.subject !== null && { subject: row.subject }),
-    ...(row.demand.goal === 'rollback' && row.demand.to !== undefined && { to: row.demand.to }),
+    ...(row.target !== null && { to: row.target }),
     ...(row.started_at !== null && { startedAt: row.started_at.getTime() }),
     ...(row.switched_at !== null && { switchedAt: row.switched_at.getTime() }),
     ...(row.ended_at !== null && { endedAt: row.ended_at.getTime() }),

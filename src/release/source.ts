@@ -23,6 +23,7 @@ export async function source(scope: Scope, order: Order): Promise<Sourced> {
   await scope.context.records.change(scope.ref, {
     blueprint: found.blueprint,
     deviations: found.deviations,
+    ...(found.to === undefined ? {} : { to: found.to }),
     ...(found.branch === undefined ? {} : { branch: found.branch }),
     ...(found.commit === undefined ? {} : { commit: found.commit.id, subject: found.commit.subject }),
   })

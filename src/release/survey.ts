@@ -15,8 +15,9 @@ export interface Survey {
   readonly blueprint: Blueprint
   /** Why each service differs from what is live, as far as the source knows. */
   readonly reasons: Readonly<Record<string, readonly string[]>>
-  /** Set for a rollback: every version is known already. */
+  /** Set for a rollback: every version is known already, from the release with this number. */
   readonly members?: ReleaseSet
+  readonly to?: number
   readonly deviations: StoredRelease['deviations']
 }
 
@@ -130,6 +131,7 @@ async function surveyRecords(
       blueprint: goal.blueprint,
       reasons,
       members: goal.set,
+      to: goal.number,
       deviations: goal.deviations,
     }
   }
@@ -154,6 +156,7 @@ async function surveyRecords(
     blueprint: withService(live.blueprint, member.definition),
     reasons: { [order.service]: [`back to release ${goal.number}`] },
     members: { ...live.set, [order.service]: member },
+    to: goal.number,
     deviations: [...others, ...own],
   }
 }
@@ -165,7 +168,8 @@ async function earlier(
   live: StoredRelease,
   service: string | undefined,
 ): Promise<StoredRelease> {
-  let before = live.number
+  // After a rollback, what it went back from is not what was before.
+  let before = live.to ?? live.number
   for (;;) {
     const candidate = await context.records.previous(environment, before)
     if (candidate === undefined) {

@@ -23,6 +23,8 @@ create table releases (
   branch        text,
   commit_id     text,
   subject       text,
+  -- Of a rollback: the release whose versions are wanted.
+  target        integer,
   requested_at  timestamptz not null default now(),
   started_at    timestamptz,
   switched_at   timestamptz,

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lineSplitter } from '../line-splitter.ts'
@@ -96,15 +96,8 @@ async function finish(opened: Opened): Promise<void> {
 
 /** A file that is gone is not replaced yet: what holds it open may still write to it. */
 async function replaced(file: string, inode: number): Promise<boolean> {
-  const successor = await open(file).catch(() => undefined)
-  if (successor === undefined) {
-    return false
-  }
-  try {
-    return (await successor.stat()).ino !== inode
-  } finally {
-    await successor.close()
-  }
+  const found = await stat(file).catch(() => undefined)
+  return found !== undefined && found.ino !== inode
 }
 
 /** Byte offset where the last `lines` lines begin, looking back at most 4 MiB. */

@@ -77,7 +77,7 @@ export interface Release extends ReleaseRef {
   readonly branch?: string
   readonly commit?: string
   readonly subject?: string
-  /** For a rollback: the release whose set is wanted. */
+  /** For a rollback of the whole set: the release whose set is wanted. */
   readonly to?: number
   /** Milliseconds since the epoch, as are all times here. */
   readonly requestedAt: number

@@ -15,8 +15,9 @@ export interface Survey {
   readonly blueprint: Blueprint
   /** Why each service differs from what is live, as far as the source knows. */
   readonly reasons: Readonly<Record<string, readonly string[]>>
-  /** Set for a rollback: every version is known already, from the release with this number. */
+  /** Set for a rollback: every version is known already. */
   readonly members?: ReleaseSet
+  /** Set for a rollback of the whole set: the release that it goes back to. */
   readonly to?: number
   readonly deviations: StoredRelease['deviations']
 }
@@ -131,7 +132,6 @@ async function surveyRecords(
       blueprint: goal.blueprint,
       reasons,
       members: goal.set,
-      to: goal.number,
       deviations: goal.deviations,
     }
   }
@@ -168,8 +168,8 @@ async function earlier(
   live: StoredRelease,
   service: string | undefined,
 ): Promise<StoredRelease> {
-  // After a rollback, what it went back from is not what was before.
-  let before = live.to ?? live.number
+  // What a rollback went back from is not what was before it: the search begins where the version that is live came from.
+  let before = (service === undefined ? live.to : live.set?.[service]?.release) ?? live.number
   for (;;) {
     const candidate = await context.records.previous(environment, before)
     if (candidate === undefined) {

@@ -132,6 +132,7 @@ async function surveyRecords(
       blueprint: goal.blueprint,
       reasons,
       members: goal.set,
+      to: goal.number,
       deviations: goal.deviations,
     }
   }
@@ -156,7 +157,6 @@ async function surveyRecords(
     blueprint: withService(live.blueprint, member.definition),
     reasons: { [order.service]: [`back to release ${goal.number}`] },
     members: { ...live.set, [order.service]: member },
-    to: goal.number,
     deviations: [...others, ...own],
   }
 }

@@ -238,8 +238,8 @@ describe('PM2: environment', () => {
   test('a root whose path is too long for a socket works all the same', async (t) => {
     const deep = join(tmpdir(), `drover-${'deep-'.repeat(20)}`)
     await mkdir(deep, { recursive: true })
-    t.after(() => rm(deep, { recursive: true, force: true }))
     const bench = await pm2Bench(t, { folder: join(deep, 'root-') })
+    t.after(() => rm(deep, { recursive: true, force: true }))
     const spec = await bench.spec('worker', 'works')
 
     await bench.runtime.prepare(bench.host, fence(bench))

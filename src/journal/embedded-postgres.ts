@@ -1,7 +1,6 @@
 import { spawn, type SpawnOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,12 +11,14 @@ import { type Binaries, installBinaries } from './embedded/binaries.ts'
 import { ensureCluster, type Program, readPassword, SUPERUSER } from './embedded/cluster.ts'
 import { type Hold, hold } from './embedded/hold.ts'
 import { choosePlaces, type Places } from './embedded/places.ts'
+import { choosePort } from './embedded/port.ts'
 import { findPostmaster, type Postmaster, removeStaleLock, stopPostmaster } from './embedded/postmaster.ts'
 import { startRefusal } from './embedded/trouble.ts'
 
 export interface EmbeddedPostgres {
-  /** `postgresql://drover:…@127.0.0.1:<port>/drover`. The port may be another one after a restart. */
+  /** `postgresql://drover:…@127.0.0.1:<port>/drover` */
   readonly url: Secret
+  /** Of the server that runs now. */
   readonly pid: number
   /** True when the server ran already: its Drover was killed, or another one on the same folder still uses it. */
   readonly adopted: boolean
@@ -42,10 +43,24 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
 }
 
+/** All that is needed to start the server, or to find the one that runs. */
+interface Installation {
+  readonly places: Places
+  readonly binaries: Binaries
+  readonly password: Secret
+}
+
+interface HeldServer {
+  readonly server: Postmaster
+  readonly hold: Hold
+  readonly adopted: boolean
+}
+
 /**
- * Starts the database that Drover brings with it, or adopts the one that a killed Drover left running on `folder`.
- * It listens on loopback, on a free port, with a random password. It is a session of its own, so that Ctrl-C in
- * Drover's terminal does not reach it, and outlives a killed Drover; only `stop` ends it.
+ * Starts the database that Drover brings with it, or adopts the one that a killed Drover left running on `folder`,
+ * and starts it again whenever it dies. It listens on loopback, on a port that it keeps, with a random password. It
+ * is a session of its own, so that Ctrl-C in Drover's terminal does not reach it, and outlives a killed Drover; only
+ * `stop` ends it.
  *
  * `folder` must be Drover's own; see {@link choosePlaces} for where the data lies. `cache` is where the programs are
  * copied to, once per version. Throws a Refusal when the server cannot start.
@@ -57,31 +72,47 @@ export async function startEmbeddedPostgres(options: {
   const places = await choosePlaces(options.folder, options.cache)
   const binaries = await installBinaries(places.cache)
   await ensureCluster(places, program(binaries.initdb, places))
-  const password = await readPassword(places)
-  // A server may stop or start under our eyes, and a free port may be taken: look again rather than give up.
+  const installation = { places, binaries, password: await readPassword(places) }
+  const first = await obtain(installation, () => choosePort(places.folder))
+  return keepUp(installation, first)
+}
+
+/** A server may stop or start under our eyes, and a free port may be taken: look again rather than give up. */
+async function obtain(installation: Installation, port: () => Promise<number>): Promise<HeldServer> {
+  const { places } = installation
   for (let tries = 1; ; tries++) {
     const running = await findPostmaster(places.data)
-    const server = running ?? (await launch(places, binaries))
-    const held = await holdServer(server, places, password)
-    if (held !== undefined) return present({ server, held, places, password, adopted: running !== undefined })
+    const server = running ?? (await launch(installation, await port()))
+    const held = await holdServer(server, installation)
+    if (held !== undefined) return { server, hold: held, adopted: running !== undefined }
     if (running !== undefined) await stopUnlessHeld(running, places)
     if (tries === 5) throw startRefusal('did not start', await readLog(places), places.folder)
   }
 }
 
-function present(of: {
-  readonly server: Postmaster
-  readonly held: Hold
-  readonly places: Places
-  readonly password: Secret
-  readonly adopted: boolean
-}): EmbeddedPostgres {
+/** Looks after the server until it is stopped: its address is given out, so it comes back at the same one. */
+function keepUp(installation: Installation, first: HeldServer): EmbeddedPostgres {
+  const { data } = installation.places
+  const { port } = first.server
+  const ending = new AbortController()
+  let now = first
+  async function watch(): Promise<void> {
+    while (await pause(500, ending.signal)) {
+      if ((await findPostmaster(data))?.pid === now.server.pid) continue
+      now = await obtain(installation, () => Promise.resolve(port)).catch(() => now)
+    }
+  }
+  const watching = watch()
   return {
-    url: address(of.server, of.password, 'drover'),
-    pid: of.server.pid,
-    adopted: of.adopted,
+    url: address(first.server, installation.password, 'drover'),
+    adopted: first.adopted,
+    get pid() {
+      return now.server.pid
+    },
     async stop() {
-      if (await of.held.release()) await stopPostmaster(of.server.pid, of.places.data)
+      ending.abort()
+      await watching
+      if (await now.hold.release()) await stopPostmaster(now.server.pid, data)
     },
   }
 }
@@ -100,9 +131,8 @@ function asServer(places: Places): SpawnOptions {
   return { ...places.user, cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' } }
 }
 
-async function launch(places: Places, binaries: Binaries): Promise<Postmaster> {
+async function launch({ places, binaries }: Installation, port: number): Promise<Postmaster> {
   await removeStaleLock(places.data)
-  const port = await freePort()
   const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
     '-c',
     `${name}=${value}`,
@@ -120,10 +150,10 @@ async function launch(places: Places, binaries: Binaries): Promise<Postmaster> {
 }
 
 /** Undefined when the server is gone, is another one's, or does not answer within 30 s (recovery takes a while). */
-async function holdServer(server: Postmaster, places: Places, password: Secret): Promise<Hold | undefined> {
+async function holdServer(server: Postmaster, of: Installation): Promise<Hold | undefined> {
   for (const end = performance.now() + 30_000; performance.now() < end; await delay(20)) {
     if (!isAlive(server.pid)) return undefined
-    const held = await hold((database) => connect(address(server, password, database)), places.data)
+    const held = await hold((database) => connect(address(server, of.password, database)), of.places.data)
     if (held !== 'not yet') return held
   }
   return undefined
@@ -146,12 +176,9 @@ function address(server: Postmaster, password: Secret, database: string): Secret
   return new Secret(`postgresql://${SUPERUSER}:${password.open()}@127.0.0.1:${server.port}/${database}`)
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const found = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof found === 'object' && found !== null ? found.port : 0
+/** False at once when the signal aborts. Does not keep the process alive. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return delay(ms, true, { signal, ref: false }).catch(() => false)
 }
 
 function isAlive(pid: number): boolean {

@@ -47,6 +47,10 @@ export class PretendHosts {
     return rows[0]?.accepted === true
   }
 
+  async forget(): Promise<void> {
+    await this.#pool.query('TRUNCATE acts, fences')
+  }
+
   async history(): Promise<RecordedAct[]> {
     const { rows } = await this.#pool.query<RecordedAct>(
       `SELECT host, workflow, step, worker, fence, accepted, (extract(epoch FROM at) * 1000)::bigint AS at FROM acts ORDER BY n`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import { PretendHosts } from './pretend-hosts.ts'
 import type { Answer, Orders, Question } from './worker-process.ts'
 
 /** Short, so that a test of a takeover is. */
-export const LEASE = { beatMs: 100, leaseMs: 1000 }
+export const LEASE = { beatMs: 200, leaseMs: 2000 }
 
 export interface Ending {
   readonly code: number | null
@@ -35,7 +35,9 @@ export class WorkerProcess {
     this.ended = new Promise((resolve) => this.#child.once('exit', (code, signal) => resolve({ code, signal })))
     this.#child.on('message', (answer: Answer) => this.#receive(answer))
     void this.ended.then(() => this.#failAll())
-    this.#waiting.set(0, Promise.withResolvers())
+    const readiness = Promise.withResolvers<unknown>()
+    readiness.promise.catch(() => undefined)
+    this.#waiting.set(0, readiness)
     this.#child.send(orders)
   }
 
@@ -48,6 +50,8 @@ export class WorkerProcess {
   async ask(question: Question): Promise<unknown> {
     const number = ++this.#asked
     const answer = Promise.withResolvers<unknown>()
+    // A worker may die before anybody waits for its answer.
+    answer.promise.catch(() => undefined)
     this.#waiting.set(number, answer)
     this.#child.send({ number, question }, (error) => error !== null && answer.reject(error))
     return answer.promise
@@ -73,40 +77,52 @@ export class WorkerProcess {
   }
 
   #failAll(): void {
-    for (const waiting of this.#waiting.values()) {
-      waiting.promise.catch(() => undefined)
-      waiting.reject(new Error(`worker ${this.id} has ended`))
-    }
+    for (const waiting of this.#waiting.values()) waiting.reject(new Error(`worker ${this.id} has ended`))
   }
 }
 
-/** A database, pretended hosts, and workers that can be killed. Everything ends with `end`. */
+/** A database, pretended hosts that do not depend on it, and workers that can be killed. Everything ends with `end`. */
 export class Rehearsal {
   readonly postgres: EmbeddedPostgres
   readonly folder: string
   readonly database: Database<unknown>
   readonly hosts: PretendHosts
-  readonly #workers: WorkerProcess[] = []
+  readonly #outside: EmbeddedPostgres
+  readonly #outsideDatabase: Database<unknown>
+  #workers: WorkerProcess[] = []
 
-  private constructor(folder: string, postgres: EmbeddedPostgres) {
+  private constructor(folder: string, postgres: EmbeddedPostgres, outside: EmbeddedPostgres) {
     this.folder = folder
     this.postgres = postgres
     this.database = openDatabase(postgres.url)
-    this.hosts = new PretendHosts(this.database.pool)
+    this.#outside = outside
+    this.#outsideDatabase = openDatabase(outside.url)
+    this.hosts = new PretendHosts(this.#outsideDatabase.pool)
   }
 
   static async open(): Promise<Rehearsal> {
     const folder = await mkdtemp(join(tmpdir(), 'drover-rehearsal-'))
-    const postgres = await startEmbeddedPostgres({ folder })
+    await chmod(folder, 0o711)
+    const [postgres, outside] = await Promise.all(
+      ['journal', 'hosts'].map((name) => startEmbeddedPostgres({ folder: join(folder, name) })),
+    )
+    assert.ok(postgres !== undefined && outside !== undefined)
     await migrate(postgres.url)
-    const rehearsal = new Rehearsal(folder, postgres)
+    const rehearsal = new Rehearsal(folder, postgres, outside)
     await rehearsal.hosts.build()
     return rehearsal
   }
 
   /** Returns at once; see `ready`. */
-  spawn(id: string, orders: Partial<Omit<Orders, 'url' | 'id'>> = {}): WorkerProcess {
-    const worker = new WorkerProcess({ url: this.postgres.url.open(), id, lease: LEASE, code: 'old', ...orders })
+  spawn(id: string, orders: Partial<Pick<Orders, 'lease' | 'code' | 'dieAt'>> = {}): WorkerProcess {
+    const worker = new WorkerProcess({
+      url: this.postgres.url.open(),
+      hostsUrl: this.#outside.url.open(),
+      id,
+      lease: LEASE,
+      code: 'old',
+      ...orders,
+    })
     this.#workers.push(worker)
     return worker
   }
@@ -132,15 +148,23 @@ export class Rehearsal {
 
   /** Kills all workers and forgets them and what the hosts saw. What is in the journal stays. */
   async reset(): Promise<void> {
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.kill()))
-    await this.database.pool.query('TRUNCATE drover.workers, drover.attempts, acts, fences')
+    await this.#killAll()
+    await this.database.pool.query('TRUNCATE drover.workers, drover.attempts')
+    await this.hosts.forget()
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.kill()))
+    await this.#killAll()
     await this.database.close()
-    await this.postgres.stop()
+    await this.#outsideDatabase.close()
+    await Promise.all([this.postgres.stop(), this.#outside.stop()])
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  async #killAll(): Promise<void> {
+    const workers = this.#workers
+    this.#workers = []
+    await Promise.all(workers.map((worker) => worker.kill()))
   }
 }
 

@@ -10,6 +10,7 @@ import { type Code, defineStories } from './stories.ts'
 /** One worker, as a process of its own, so that it can be killed. Its parent tells it everything over the channel. */
 export interface Orders {
   readonly url: string
+  readonly hostsUrl: string
   readonly id: string
   readonly lease: Lease
   readonly code: Code
@@ -50,7 +51,7 @@ async function work(orders: Orders): Promise<void> {
     lease: orders.lease,
     faults: orders.dieAt === undefined ? NO_FAULTS : dieAt(orders.dieAt),
   })
-  const hosts = new PretendHosts(openDatabase(url, { size: 4 }).pool)
+  const hosts = new PretendHosts(openDatabase(new Secret(orders.hostsUrl), { size: 4 }).pool)
   const stories = defineStories({ engine, hosts, worker: orders.id, code: orders.code })
   await engine.launch()
 

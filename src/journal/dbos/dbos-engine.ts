@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
+import type { Pool } from 'pg'
 import { refusal } from '../../problem/problem.ts'
 import type { Secret } from '../../secrets/secret.ts'
 import { type Database, openDatabase } from '../database.ts'
@@ -41,6 +43,8 @@ export interface DbosEngine extends Engine {
 const LEASE: Lease = { beatMs: 500, leaseMs: 3000 }
 const GRACE_MS = 5000
 const EXIT_LOST = 70
+/** `drov` and a 2. */
+const LAUNCHING = '7237116331524620290'
 
 /** The durable engine on PostgreSQL. The SDK beneath keeps global state: one engine in a process at a time. */
 export function dbosEngine(options: DbosEngineOptions): DbosEngine {
@@ -93,7 +97,7 @@ class JournalEngine implements DbosEngine {
       this.#launched = { database, membership, worker }
       for (const definition of this.#definitions) this.#register(definition, worker)
       configure({ url, executor: executor.id, onLog: log })
-      await DBOS.launch()
+      await oneAtATime(database.pool, () => DBOS.launch())
       await prepare()
       membership.watch(recoverExecutors)
     } catch (error) {
@@ -200,5 +204,20 @@ class JournalEngine implements DbosEngine {
   #here(): Launched {
     if (this.#launched === undefined) throw new Error('the engine is not launched')
     return this.#launched
+  }
+}
+
+/**
+ * The SDK migrates its schema when it launches, and deadlocks when two processes do so at once. Nor may one wait for
+ * the lock inside a statement: an index that is built concurrently waits for every statement that is under way.
+ */
+async function oneAtATime(pool: Pool, launch: () => Promise<void>): Promise<void> {
+  const client = await pool.connect()
+  try {
+    while ((await client.query('SELECT WHERE pg_try_advisory_lock($1)', [LAUNCHING])).rowCount === 0) await delay(50)
+    await launch()
+  } finally {
+    // Closing the session drops the lock, whatever has happened.
+    client.release(true)
   }
 }

@@ -35,7 +35,7 @@ export function configure(of: {
   registerInternalQueue(INTERNAL_QUEUE_NAME, { minPollingIntervalMs: 100 })
   DBOS.setConfig({
     name: 'drover',
-    systemDatabaseUrl: of.url.open(),
+    systemDatabaseUrl: withIdleTimeout(of.url),
     systemDatabasePoolSize: 20,
     executorID: of.executor,
     applicationVersion: VERSION,
@@ -68,6 +68,14 @@ const CANCELLED = 24
 export function endsTheRun(error: unknown): boolean {
   if (!(error instanceof Error) || !('dbosErrorCode' in error)) return false
   return error.dbosErrorCode === LOST_OWNERSHIP || error.dbosErrorCode === CANCELLED
+}
+
+/** Set by the address: the SDK would set it by a query that overlaps the connection's first one, which pg deprecates. */
+function withIdleTimeout(url: Secret): string {
+  const address = new URL(url.open())
+  const options = address.searchParams.get('options') ?? ''
+  address.searchParams.set('options', `${options} -c idle_in_transaction_session_timeout=60000`.trim())
+  return address.toString()
 }
 
 function loggerTo(onLog: (entry: LogEntry) => void): DLogger {

@@ -51,18 +51,17 @@ async function begin<T>(worker: Worker, step: Step<T>): Promise<number> {
 }
 
 async function carryOut<T>(worker: Worker, step: Step<T>, cancelled: AbortSignal): Promise<StepRecord<T>> {
-  return worker.inFlight(async () => {
-    await worker.faults.reach(`${step.name}:before`)
-    const record = await settle(worker, step, cancelled)
-    await worker.faults.reach(`${step.name}:after`)
-    return record
-  })
+  await worker.faults.reach(`${step.name}:before`)
+  const record = await settle(worker, step, cancelled)
+  await worker.faults.reach(`${step.name}:after`)
+  return record
 }
 
 async function settle<T>(worker: Worker, step: Step<T>, cancelled: AbortSignal): Promise<StepRecord<T>> {
   const signal = AbortSignal.any([cancelled, worker.closing])
   try {
-    return { done: await attempt({ body: step.body, options: step.options, signal, sleep: pause }) }
+    const body = (until: AbortSignal): Promise<T> => worker.inFlight(() => step.body(until))
+    return { done: await attempt({ body, options: step.options, signal, sleep: pause }) }
   } catch (error) {
     // Stopped in its midst by our own end, the step has not failed: it is begun again after the next start.
     if (worker.closing.aborted) return never()

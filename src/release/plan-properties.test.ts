@@ -269,18 +269,28 @@ describe('every plan', () => {
     forAll((input, plan) => {
       const swapped = of(plan, 'swap').map((step) => `${step.host}/${step.service}`)
       const after = new Map(carriedOut(input, plan).map((state) => [state.host, state.live]))
-      const expected = input.hosts.flatMap((state) =>
+      const idle = input.hosts.flatMap((state) =>
         Object.entries(state.live)
           .filter(
             ([service, slot]) =>
               after.get(state.host)?.[service] !== slot && !swapped.includes(`${state.host}/${service}`),
           )
-          .map(([service, slot]) => `${state.host}/${service}/${slot}`),
+          .map(([service, slot]) => ({
+            host: state.host,
+            service,
+            slot,
+            left: after.get(state.host)?.[service] === undefined,
+          })),
       )
 
-      const actual = of(plan, 'retire').map((step) => `${step.host}/${step.service}/${step.slot}`)
+      const steps = of(plan, 'retire')
 
-      assert.deepEqual(actual.sort(), expected.sort())
+      const left = idle.filter((each) => each.left).map(({ host, service, slot }) => `${host}/${service}/${slot}`)
+      const named = steps.filter((step) => step.service !== undefined)
+      assert.deepEqual(named.map((step) => `${step.host}/${step.service}/${step.slot}`).sort(), left.sort())
+      const replaced = new Set(idle.filter((each) => !each.left).map(({ host }) => host))
+      const whole = steps.filter((step) => step.service === undefined).map((step) => step.host ?? '')
+      assert.deepEqual(whole.sort(), [...replaced].sort())
     })
   })
 })

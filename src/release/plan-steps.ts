@@ -1,4 +1,3 @@
-import { otherSlot } from '../manifest/fleet.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { Step, WantedService } from './plan.ts'
 
@@ -141,30 +140,17 @@ function switchSteps(busy: readonly HostMoves[], swaps: readonly Step[]): Step[]
   })
 }
 
+/**
+ * One per host for all slots that its starts replace, which are the other slot of each: naming every one again would
+ * double a large plan. One more for each service that leaves the host.
+ */
 function retireSteps(busy: readonly HostMoves[]): Step[] {
   const after = ['verify']
   const steps: Step[] = []
-  for (const host of busy) {
-    for (const [service, move] of host.moves) {
-      if (!move.retires) continue
-      steps.push({
-        key: `retire:${host.host}:${service}`,
-        kind: 'retire',
-        service,
-        host: host.host,
-        slot: otherSlot(move.slot),
-        after,
-      })
-    }
-    for (const { service, slot } of host.removed) {
-      steps.push({
-        key: `retire:${host.host}:${service}`,
-        kind: 'retire',
-        service,
-        host: host.host,
-        slot,
-        after,
-      })
+  for (const { host, moves, removed } of busy) {
+    if (moves.values().some((move) => move.retires)) steps.push({ key: `retire:${host}`, kind: 'retire', host, after })
+    for (const { service, slot } of removed) {
+      steps.push({ key: `retire:${host}:${service}`, kind: 'retire', service, host, slot, after })
     }
   }
   return steps

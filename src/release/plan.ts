@@ -38,8 +38,8 @@ export type StepKind = 'stage' | 'migrate' | 'start' | 'adopt' | 'prepared' | 's
 
 /**
  * `stage` lays files beside the live ones on a host. `start` starts a slot and waits for it; `adopt` only waits, the slot runs
- * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch. `retire` stops a slot that is no longer live,
- * after the warm time.
+ * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch. `retire` stops, after
+ * the warm time, the slots that were replaced on a host or, with a service, the slot of one that leaves it.
  */
 export interface Step {
   readonly key: string

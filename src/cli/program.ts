@@ -22,7 +22,9 @@ export function buildProgram(surroundings: Surroundings, ended: (code: ExitCode)
     .option('-v, --verbose', 'print more: outputs of builds, causes of errors')
     .option('--no-color', 'print without colours; so does NO_COLOR')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help of a command')
+    .addHelpCommand(
+      new Command('help').argument('[command]').summary('print help of a command').helpGroup('Control plane:'),
+    )
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .showSuggestionAfterError(true)
     .exitOverride()
@@ -47,5 +49,6 @@ const WORDS = `
 Environment:
   DROVER_URL, DROVER_TOKEN  a control plane elsewhere; default: the one of this machine
   DROVER_HOME               where the one of this machine keeps its data
+  DROVER_ACTOR              who asks, for the record; default: the user
   DATABASE_URL              a PostgreSQL for it; default: one of its own
   NO_COLOR                  no colours`

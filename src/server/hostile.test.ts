@@ -92,12 +92,12 @@ suite('odd requests', () => {
     })
   }
 
-  test('1,000 mutated bodies never meet a fault of the server', async () => {
+  test('500 mutated bodies never meet a fault of the server', async () => {
     const seed = Number(process.env['DROVER_TEST_SEED'] ?? Date.now() % 1_000_000)
     const random = randomFrom(seed)
     const client = testingClient({ services: ['backend'], paceMs: 0 })
 
-    for (let round = 0; round < 1_000; round++) {
+    for (let round = 0; round < 500; round++) {
       const body = mutated(JSON.stringify({ ...deployOf('main'), reason: 'because', expectedPlan: 'deadbeef' }), random)
       const response = await client.raw(`${STAGING}/plan`, { method: 'POST', headers: json, body })
 

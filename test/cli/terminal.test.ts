@@ -78,16 +78,8 @@ describe('in a terminal', () => {
       stripVTControlCharacters(stdout),
       /\+ backend {2}not live yet[^]*Release this to pakashop\/staging\?[^]*not released/,
     )
+    assert.ok(stdout.includes('\u001b[32m+\u001b[39m backend'), 'in colour')
     assert.equal(released.code, 0, released.stdout)
     assert.equal(releases.length, 1)
-  })
-
-  it('colours are left out when the person wants none', async (t) => {
-    const scene = await openScene(t)
-    const plain = await ended(inTerminal(scene, 'plan staging --no-color'))
-    const colourful = await ended(inTerminal(scene, 'plan staging'))
-
-    assert.ok(!plain.stdout.includes('\u001b['))
-    assert.ok(colourful.stdout.includes('\u001b[32m+\u001b[39m backend'))
   })
 })

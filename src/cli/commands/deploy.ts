@@ -42,6 +42,7 @@ async function agree(
   try {
     const answer = await asking.question(`Release this to ${environment.fleet}/${environment.environment}? [y/N] `)
     if (!/^y(es)?$/i.test(answer.trim())) return undefined
+    cli.print('')
   } catch {
     // Ctrl-C or Ctrl-D instead of an answer.
     cli.print('')

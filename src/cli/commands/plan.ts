@@ -3,7 +3,7 @@ import { connect } from '../client/connect.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { PlanOptions } from '../options.ts'
-import { changes, isFinal, planText } from '../text/plan-text.ts'
+import { changes, planText } from '../text/plan-text.ts'
 import { wantedDeploy } from './wanted.ts'
 
 /** What a deploy would do. */
@@ -12,10 +12,6 @@ export async function plan(cli: Cli, name: string | undefined, options: PlanOpti
   const client = await connect(cli)
   const made = await client.plan(environment, request, { steps: cli.json && options.steps === true })
   if (cli.json) cli.document(made)
-  else {
-    cli.print(planText(made, { width: cli.width, paints: cli.paint }))
-    if (changes(made) && !isFinal(made))
-      cli.print(cli.paint.dim('What has to be built gets its name, and the plan another hash, when it is.'))
-  }
+  else cli.print(planText(made, { width: cli.width, paints: cli.paint }))
   return options.detailedExitcode === true && changes(made) ? EXIT.changes : EXIT.done
 }

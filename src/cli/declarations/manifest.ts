@@ -20,12 +20,14 @@ export function declareManifestCommands(program: Command, act: Act): void {
     .action(act(async (cli, file: string | undefined) => (await import('../commands/check.ts')).check(cli, file)))
   program
     .command('docs [section]')
-    .description('explain every key of drover.yaml, or of one section')
+    .summary('explain every key of drover.yaml, or of one section')
+    .description('Explain every key of drover.yaml, or of one section.')
     .addHelpText('after', exitCodesHelp())
     .action(act(async (cli, section: string | undefined) => (await import('../commands/docs.ts')).docs(cli, section)))
   program
     .command('schema')
-    .description('print the JSON Schema of drover.yaml, for editors')
+    .summary('print the JSON Schema of drover.yaml, for editors')
+    .description('Print the JSON Schema of drover.yaml, for editors.')
     .addHelpText('after', exitCodesHelp())
     .action(act(async (cli) => (await import('../commands/docs.ts')).schema(cli)))
   program

@@ -16,7 +16,8 @@ export function declareReleaseCommands(program: Command, act: Act): void {
   program.commandsGroup('Releases:')
   program
     .command('plan [environment]')
-    .description('show what a release would do, without doing it')
+    .summary('show what a release would do, without doing it')
+    .description('Show what a release would do, without doing it.')
     .addOption(environmentOption())
     .option('--ref <ref>', "branch, tag or commit; default: the environment's branch")
     .option('--steps', 'with --json: every step too')
@@ -70,7 +71,8 @@ export function declareReleaseCommands(program: Command, act: Act): void {
     )
   program
     .command('releases [environment]')
-    .description('list the releases of an environment, newest first')
+    .summary('list the releases of an environment, newest first')
+    .description('List the releases of an environment, newest first.')
     .addOption(environmentOption())
     .option('-n, --number <count>', 'how many', '20')
     .addHelpText('after', exitCodesHelp(EXIT.refused))

@@ -9,7 +9,8 @@ export function declareRunningCommands(program: Command, act: Act): void {
   program.commandsGroup('What runs:')
   program
     .command('status [environment]')
-    .description('show what runs where, by what the hosts say now')
+    .summary('show what runs where, by what the hosts say now')
+    .description('Show what runs where, by what the hosts say now.')
     .addOption(environmentOption())
     .addHelpText('after', exitCodesHelp(EXIT.refused))
     .action(
@@ -19,7 +20,8 @@ export function declareRunningCommands(program: Command, act: Act): void {
     )
   program
     .command('logs [environment] [services...]')
-    .description('print the last lines of the running services')
+    .summary('print the last lines of the running services')
+    .description('Print the last lines of the running services.')
     .addOption(environmentOption())
     .option('-f, --follow', 'go on with what comes')
     .option('-n, --lines <count>', 'of each service', '50')

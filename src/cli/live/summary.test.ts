@@ -75,7 +75,7 @@ describe('the summary of a release', () => {
       '  4,211 requests meanwhile: 0 failed, 2 rescued',
       '✗ service coupon: never got ready',
       '  coupon │ Error: no database',
-      '  look:  drover release staging 12 -v    drover logs staging coupon',
+      '  look:  drover release staging 12 -v',
     ])
   })
 

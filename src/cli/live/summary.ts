@@ -23,7 +23,7 @@ export function summary(view: ReleaseView, release: ReleaseDocument, { width, pa
     ...facts(outcome, view, release).map((fact) => `  ${fact}`),
     ...(problems.length > 0 ? [problemLines(problems, paints)] : []),
     ...lastWords(outcome, view, release, { width, paints }),
-    ...next(outcome, release, view).map((hint) => paints.dim(`  ${hint}`)),
+    ...next(outcome, release).map((hint) => paints.dim(`  ${hint}`)),
   ]
   return parts.join('\n')
 }
@@ -64,7 +64,12 @@ function facts(outcome: ReleaseOutcome, view: ReleaseView, release: ReleaseDocum
     ...(release.endedAt === undefined ? [] : [`ended after ${duration(release.endedAt - start)}`]),
   ]
   if (times.length > 0) lines.push(times.join(', '))
-  if (release.traffic !== undefined && outcome !== 'unchanged' && outcome !== 'refused') {
+  if (
+    release.traffic !== undefined &&
+    release.traffic.requests > 0 &&
+    outcome !== 'unchanged' &&
+    outcome !== 'refused'
+  ) {
     const { requests, failed, rescued } = release.traffic
     lines.push(`${counted(requests, 'request')} meanwhile: ${number(failed)} failed, ${number(rescued)} rescued`)
   }
@@ -85,22 +90,21 @@ function lastWords(
 }
 
 function failedServices(view: ReleaseView, release: ReleaseDocument): string[] {
-  const told = release.problems.flatMap(({ where }) => /^service (\S+)/.exec(where.at ?? '')?.[1] ?? [])
+  // `service beta`, or its slot on a host: `host web-1, beta.b`.
+  const told = release.problems.flatMap(
+    ({ where }) => /(?:^service |, )([a-z][a-z0-9-]*)(?:\.[ab])?$/.exec(where.at ?? '')?.[1] ?? [],
+  )
   const seen = [...view.services.values()].filter(({ state }) => state === 'failed').map(({ name }) => name)
   return [...new Set([...told, ...seen])]
 }
 
-function next(outcome: ReleaseOutcome, release: ReleaseDocument, view: ReleaseView): string[] {
+function next(outcome: ReleaseOutcome, release: ReleaseDocument): string[] {
   const { environment, number } = release
   switch (outcome) {
     case 'kept':
       return [`go back:  drover rollback ${environment}`]
-    case 'restored': {
-      const [service] = failedServices(view, release)
-      return [
-        `look:  drover release ${environment} ${number} -v${service === undefined ? '' : `    drover logs ${environment} ${service}`}`,
-      ]
-    }
+    case 'restored':
+      return [`look:  drover release ${environment} ${number} -v`]
     case 'broken':
       return [`look:  drover status ${environment}    drover release ${environment} ${number} -v`]
     default:

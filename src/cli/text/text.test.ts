@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PlanDocument } from '../../release/documents.ts'
+import { wantsColour } from '../cli.ts'
 import { paint } from './paint.ts'
 import { planText } from './plan-text.ts'
 import { table } from './table.ts'
@@ -44,6 +45,19 @@ describe('text for a terminal', () => {
     ])
     assert.deepEqual([0, 14_900, 125_000].map(clock), ['0:00', '0:14', '2:05'])
     assert.deepEqual([8_000, 300_000, 10_800_000, 1_036_800_000].map(age), ['8 s', '5 min', '3 h', '12 d'])
+  })
+})
+
+describe('colours', () => {
+  it('are for terminals, unless the person wants none', () => {
+    assert.equal(wantsColour({}, {}, true), true)
+    assert.equal(wantsColour({}, {}, false), false)
+    assert.equal(wantsColour({ FORCE_COLOR: '1' }, {}, false), true)
+    assert.equal(wantsColour({ NO_COLOR: '1', FORCE_COLOR: '1' }, {}, true), false)
+    assert.equal(wantsColour({ NO_COLOR: '' }, {}, true), true)
+    assert.equal(wantsColour({ TERM: 'dumb' }, {}, true), false)
+    assert.equal(wantsColour({}, { color: false }, true), false)
+    assert.equal(wantsColour({}, { json: true }, true), false)
   })
 })
 
@@ -104,7 +118,7 @@ describe('a plan', () => {
     hash: '5e'.repeat(32),
   }
 
-  it('tells each service with its sign and why, and the hash to hold a deploy to it', () => {
+  it('tells each service with its sign and why, and what cannot be known yet', () => {
     const text = planText(plan, { width: 80, paints: paint(false) })
 
     assert.equal(
@@ -116,9 +130,17 @@ describe('a plan', () => {
         '- legacy   no longer in the fleet',
         '',
         '+ 1 to add, ~ 1 to change, - 1 to remove, = 1 unchanged',
-        `plan ${'5e'.repeat(32)}`,
+        'what is to be built gets its name, and the plan its hash, when it is',
       ].join('\n'),
     )
+  })
+
+  it('has a hash to hold a deploy to, once every artifact has a name', () => {
+    const built = { ...plan, services: plan.services.slice(1) }
+
+    const text = planText(built, { width: 80, paints: paint(false) })
+
+    assert.ok(text.endsWith(`\nplan ${'5e'.repeat(32)}`))
   })
 
   it('says plainly that nothing changed', () => {

@@ -7,7 +7,7 @@ import type { Cli } from '../cli.ts'
 import { usage } from '../cli.ts'
 import { clientOf } from './client.ts'
 import type { Client } from './client.ts'
-import { isHealthy } from './http.ts'
+import { isThere } from './http.ts'
 import type { Endpoint } from './http.ts'
 import { startLocal } from './start-local.ts'
 
@@ -19,7 +19,15 @@ export async function connect(cli: Cli): Promise<Client> {
   const remote = remoteEndpoint(cli)
   if (remote !== undefined) return clientOf(remote)
   const home = localHome(cli)
-  return clientOf((await findLocal(home)) ?? (await startLocal(cli, home, () => findLocal(home))))
+  const found = await findLocal(home)
+  if (found === undefined) return clientOf(await startLocal(cli, home, () => findLocal(home)))
+  const address = await readAddress(home)
+  if (address !== undefined && address.version !== cli.version) {
+    cli.note(
+      `the control plane is Drover ${address.version}, this is ${cli.version}; \`drover stop\` lets the next command start the new one`,
+    )
+  }
+  return clientOf(found)
 }
 
 export function localHome({ env }: Pick<Cli, 'env'>): Home {
@@ -45,7 +53,7 @@ export function remoteEndpoint({ env }: Pick<Cli, 'env'>): Endpoint | undefined 
 export async function findLocal(home: Home): Promise<Endpoint | undefined> {
   const address = await readAddress(home)
   // The process is asked after first: another program may have taken the port since, and must not see the token.
-  if (address === undefined || !processRuns(address.pid) || !(await isHealthy(address.url))) return undefined
+  if (address === undefined || !processRuns(address.pid) || !(await isThere(address.url))) return undefined
   const token = await readToken(home)
   if (token === undefined)
     throw refusal(
@@ -69,7 +77,7 @@ export async function reconnect(cli: Cli): Promise<Client | undefined> {
   for (;;) {
     const remote = remoteEndpoint(cli)
     const found =
-      remote === undefined ? await findLocal(localHome(cli)) : (await isHealthy(remote.url)) ? remote : undefined
+      remote === undefined ? await findLocal(localHome(cli)) : (await isThere(remote.url)) ? remote : undefined
     if (found !== undefined) return clientOf(found)
     const waited = performance.now() - began
     if (waited > GIVE_UP_MS) return undefined

@@ -64,10 +64,13 @@ export async function askFor<T>(endpoint: Endpoint, call: Call): Promise<T> {
   return (await reach(endpoint.url, () => response.json())) as T
 }
 
-/** Whether a control plane answers there, asked without the token. */
-export async function isHealthy(url: string): Promise<boolean> {
+const HEALTH_MS = 2_000
+
+/** Whether a control plane answers there, be it unwell; asked without the token. */
+export async function isThere(url: string): Promise<boolean> {
   try {
-    return (await fetch(`${url}/v1/health`, { redirect: 'error', signal: AbortSignal.timeout(2_000) })).ok
+    const { status } = await fetch(`${url}/v1/health`, { redirect: 'error', signal: AbortSignal.timeout(HEALTH_MS) })
+    return status === 200 || status === 503
   } catch {
     return false
   }

@@ -38,7 +38,7 @@ export async function completion(cli: Cli, shell: string): Promise<ExitCode> {
 export async function complete(cli: Cli, program: Command, words: readonly string[]): Promise<ExitCode> {
   const found = await candidates(cli, program, words)
   const typed = words.at(-1) ?? ''
-  const fitting = found.filter((candidate) => candidate.startsWith(typed)).sort()
+  const fitting = [...new Set(found)].filter((candidate) => candidate.startsWith(typed)).sort()
   if (cli.json) cli.document({ candidates: fitting })
   else if (fitting.length > 0) cli.print(fitting.join('\n'))
   return EXIT.done

@@ -21,7 +21,7 @@ export async function followRelease(
     cli.note(`${name} goes on without this terminal; ${again}`)
     return EXIT.interrupted
   }
-  cli.note(`the control plane was stopped; ${name} goes on when it is started again; ${again}`)
+  cli.note(`the control plane was stopped or stays away; ${name} goes on when it is started again; ${again}`)
   return EXIT.internal
 }
 

@@ -133,7 +133,8 @@ class Following {
     } catch (error) {
       // It ended first, which its last event tells; or nobody answers, and it is asked again when somebody does.
       if (error instanceof Refusal || error instanceof ConnectionLost) return
-      this.#cli.note(`the release could not be cancelled: ${error instanceof Error ? error.message : String(error)}`)
+      const why = error instanceof Error ? error.message : String(error)
+      this.#screen.say(this.#view, `the release could not be cancelled: ${why}`)
     }
   }
 
@@ -141,7 +142,9 @@ class Following {
   async #comeBack(): Promise<boolean> {
     this.#view = withLink(this.#view, 'lost')
     this.#screen.say(this.#view, 'the control plane does not answer; waiting for it')
-    const found = await Promise.race([reconnect(this.#cli), once(this.#left.signal)])
+    // A line of its own would break the picture.
+    const quiet = { ...this.#cli, note: (text: string) => this.#screen.say(this.#view, text) }
+    const found = await Promise.race([reconnect(quiet), once(this.#left.signal)])
     if (found === undefined) return this.#left.signal.aborted
     this.#client = found
     this.#view = withLink(this.#view, this.#wantsCancel ? 'cancelling' : undefined)

@@ -1,7 +1,7 @@
 import { clock, counted, duration, number } from '../text/time.ts'
 import { paint } from '../text/paint.ts'
 import type { Paint } from '../text/paint.ts'
-import { fit, padEnd, widthOf } from '../text/width.ts'
+import { fit, oneLine, padEnd, widthOf } from '../text/width.ts'
 import { STORY, placeInStory } from './phases.ts'
 import { serviceLines } from './service-lines.ts'
 import type { ReleaseView } from './state.ts'
@@ -111,7 +111,10 @@ function footer(view: ReleaseView, options: FrameOptions, paints: Paint): string
     const { for: other, actor, since } = view.waiting
     return [
       yellow(
-        fit(`${wheel(tick)} waits for release ${other} by ${actor}, under way for ${duration(now - since)}`, width),
+        fit(
+          `${wheel(tick)} waits for release ${other} by ${oneLine(actor)}, under way for ${duration(now - since)}`,
+          width,
+        ),
       ),
     ]
   }

@@ -1,6 +1,7 @@
 import type { ReleaseDocument } from '../../release/documents.ts'
 import type { ReleaseEvent } from '../../release/records.ts'
 import type { Cli } from '../cli.ts'
+import { oneLine } from '../text/width.ts'
 import { frame } from './frame.ts'
 import { plainLines } from './plain.ts'
 import type { ReleaseView } from './state.ts'
@@ -39,7 +40,7 @@ function plainScreen(cli: Cli, first: ReleaseView): Screen {
   const print = (text: string): void => {
     if (!cli.quiet) cli.print(text)
   }
-  print(`release ${first.number} of ${first.fleet}/${first.environment}, asked for by ${first.actor}`)
+  print(`release ${first.number} of ${first.fleet}/${first.environment}, asked for by ${oneLine(first.actor)}`)
   return {
     event: (_view, event, before) => {
       for (const line of plainLines(before, event, cli)) print(line)

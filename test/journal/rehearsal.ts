@@ -110,6 +110,9 @@ export class Rehearsal {
     await migrate(postgres.url)
     const rehearsal = new Rehearsal(folder, postgres, outside)
     await rehearsal.hosts.build()
+    // Processes die here, the machine does not: what they have written is safe without reaching the disk.
+    await rehearsal.database.pool.query('ALTER SYSTEM SET fsync = off')
+    await rehearsal.database.pool.query('SELECT pg_reload_conf()')
     return rehearsal
   }
 

@@ -12,6 +12,14 @@ export interface NodePlan {
   readonly input: { readonly host: string; readonly steps: readonly number[] }
 }
 
+/** These tests kill more often than anything that happens to a healthy step. */
+const OFTEN_KILLED = { maxRecoveryAttempts: 50 }
+
+interface ChainPlan {
+  readonly name: string
+  readonly durations: readonly number[]
+}
+
 interface World {
   readonly engine: Engine
   readonly hosts: PretendHosts
@@ -22,14 +30,14 @@ interface World {
 /** The workflows that every worker of these tests knows. */
 export function defineStories(world: World): Record<string, { readonly name: string }> {
   const { engine } = world
-  const node = engine.define('node', (run, input: NodePlan['input']) => playNode(world, run, input))
-  const chain = engine.define('chain', (run, input: { name: string; durations: number[] }) => playChain(run, input))
+  const node = engine.define('node', (run, input: NodePlan['input']) => playNode(world, run, input), OFTEN_KILLED)
+  const chain = engine.define('chain', (run, input: ChainPlan) => playChain(run, input), OFTEN_KILLED)
   return {
     release: engine.define('release', async (run, nodes: NodePlan[]) => {
       const ends = await run.graph(node, nodes)
       return Object.fromEntries([...ends].map(([key, end]) => [key, end.status]))
     }),
-    chains: engine.define('chains', async (run, chains: { name: string; durations: number[] }[]) => {
+    chains: engine.define('chains', async (run, chains: ChainPlan[]) => {
       const nodes = chains.map((input) => ({ key: input.name, needs: [], input }))
       const ends = await run.graph(chain, nodes)
       return Object.fromEntries([...ends].map(([key, end]) => [key, end.status === 'done' ? end.value : end]))
@@ -76,7 +84,7 @@ async function act(world: World, run: Run, step: string, host: string): Promise<
 }
 
 /** Each step's result names its chain and its place, so that a swapped one is seen. */
-async function playChain(run: Run, input: { name: string; durations: number[] }): Promise<string[]> {
+async function playChain(run: Run, input: ChainPlan): Promise<string[]> {
   const results: string[] = []
   for (const [index, ms] of input.durations.entries()) {
     // The same names in every chain: nothing but the journal keeps them apart.

@@ -184,7 +184,7 @@ class JournalEngine implements DbosEngine {
         return { status: 'failed', error: describeFailure(error) }
       } finally {
         if (!worker.closing.aborted) await worker.tables.end(id)
-        worker.endings.announce(id)
+        worker.endings.announceSoon(id)
       }
     })
   }

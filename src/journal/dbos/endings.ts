@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Ended, Tables } from './tables.ts'
 
-const SHORTEST_MS = 4
+const SHORTEST_MS = 5
 /** How late the end of a child that runs in another process may be noticed. */
 const LONGEST_MS = 500
 
@@ -17,9 +17,14 @@ export class Endings {
     this.#tables = tables
   }
 
-  /** The body of this workflow is done; its outcome is about to be recorded. */
+  /** The outcome of this workflow is on record. */
   announce(id: string): void {
     for (const wake of this.#waiting.get(id) ?? []) wake()
+  }
+
+  /** The body of this workflow is done. The SDK does not say when it has recorded the outcome: as a rule now. */
+  announceSoon(id: string): void {
+    if (this.#waiting.has(id)) setTimeout(() => this.announce(id), SHORTEST_MS).unref()
   }
 
   async first<T>(ids: readonly string[], signal: AbortSignal): Promise<Ended<T>> {
@@ -32,7 +37,7 @@ export class Endings {
         if (ended !== undefined) return ended
         if ((await Promise.race([alarm.promise, pause(wait, signal)])) === 'woken') {
           alarm = Promise.withResolvers()
-          wait = SHORTEST_MS / 2
+          wait = SHORTEST_MS
         }
       }
     } finally {

@@ -16,8 +16,9 @@ describe('harm', () => {
   afterEach(() => rehearsal.reset())
   after(() => rehearsal.end())
 
-  it('gives up a step that kills its worker three times, and nothing beside it', async () => {
+  it('gives up a step that kills its worker three times, and nothing beside it', async (t) => {
     const services = new Services(rehearsal, ['w'])
+    t.after(() => services.end())
     await services.ask(async (worker) => {
       for (const id of ['b1', 'b2']) await worker.start('bystander', id, 1200)
       await worker.start('poison', 'p1', null)

@@ -5,6 +5,7 @@ import { type GraphOptions, type Node, playGraph } from '../graph.ts'
 import { Turnstile } from '../turnstile.ts'
 import type { Origin } from '../definition.ts'
 import { waitUntil } from './endings.ts'
+import { whenRecorded } from './sdk.ts'
 import { runBody } from './step.ts'
 import type { Worker } from './worker.ts'
 
@@ -81,7 +82,12 @@ export class DbosRun implements Run {
 
   async receive<T>(topic: string, timeoutMs: number): Promise<T | undefined> {
     const options = { timeoutSeconds: timeoutMs / 1000, pollingIntervalMs: RECEIVE_POLL_MS }
-    const received = await this.#alone('receive', () => DBOS.recv<{ readonly message: T } | undefined>(topic, options))
+    const received = await this.#alone('receive', async () => {
+      // While it waits, the SDK has recorded the second place it takes and not the first; `patch` would take that for
+      // a place where this run has not been yet.
+      await DBOS.runStep(() => Promise.resolve(), { name: `${this.#origin.key}.receive` })
+      return DBOS.recv<{ readonly message: T } | undefined>(topic, options)
+    })
     return received?.message
   }
 
@@ -94,7 +100,9 @@ export class DbosRun implements Run {
     const origin: Origin = { key, child: true, ...(lane === undefined ? {} : { lane }) }
     const registered = this.#registered.get(workflow.name)
     if (registered === undefined) throw new Error(`workflow ${workflow.name} is not defined here`)
-    await DBOS.startWorkflow(registered, { workflowID: this.#childId(key) })(input, origin)
+    const id = this.#childId(key)
+    const handle = await DBOS.startWorkflow(registered, { workflowID: id })(input, origin)
+    whenRecorded(handle, () => this.#worker.endings.announce(id))
   }
 
   /** Which of several children ended first is recorded, so that a replay goes the same way. */

@@ -2,9 +2,11 @@
  * The engine's SDK is used through its public interface except for what stands here (rules E4 and E12): each line is
  * a reason to read the SDK's source before its version is raised.
  */
-import { DBOS, type DLogger } from '@dbos-inc/dbos-sdk'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { DBOS, type DLogger, type WorkflowHandle } from '@dbos-inc/dbos-sdk'
 import { DBOSExecutor } from '@dbos-inc/dbos-sdk/internal/dbos-executor'
 import { dbRetryConfig, INTERNAL_QUEUE_NAME } from '@dbos-inc/dbos-sdk/internal/utils'
+import { InvokedHandle } from '@dbos-inc/dbos-sdk/internal/workflow'
 import { registerInternalQueue } from '@dbos-inc/dbos-sdk/internal/wfqueue'
 import { type Secret, scrubUrlCredentials } from '../../secrets/secret.ts'
 import { decode, encode } from '../json.ts'
@@ -59,6 +61,18 @@ export async function prepare(): Promise<void> {
  */
 export async function recoverExecutors(ids: readonly string[]): Promise<void> {
   await DBOSExecutor.globalInstance?.recoverPendingWorkflows([...ids])
+}
+
+const outside = AsyncLocalStorage.snapshot()
+
+/**
+ * Calls back once the outcome of a workflow is on record, if it was this very call that started it. For one that was
+ * started before, the SDK would ask the database once a second.
+ */
+export function whenRecorded(handle: WorkflowHandle<unknown>, callBack: () => void): void {
+  if (!(handle instanceof InvokedHandle)) return
+  // Inside a workflow's context, asking would be a step of that workflow.
+  outside(() => handle.getResult()).then(callBack, callBack)
 }
 
 const LOST_OWNERSHIP = 5

@@ -78,13 +78,14 @@ export class MemoryRun implements Run {
   }
 
   async receive<T>(topic: string, timeoutMs: number): Promise<T | undefined> {
-    const message = await this.#alone('receive', () =>
-      this.#recorded('receive', async () => {
+    const message = await this.#alone('receive', async () => {
+      await this.#recorded('receive', async () => undefined)
+      return this.#recorded('received', async () => {
         const received = await this.#waitForMail(topic, timeoutMs)
         if (received !== undefined) this.#flow.mail.take(topic)
         return received
-      }),
-    )
+      })
+    })
     return message === undefined ? undefined : decode(message)
   }
 

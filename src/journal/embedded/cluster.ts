@@ -28,7 +28,7 @@ export async function ensureCluster(places: Places, initdb: Program): Promise<vo
   if (await isCluster(places.data)) return
   await refuseFullDisk(dirname(places.data))
   const password = await ensurePassword(places)
-  const draft = `${places.data}.${process.pid}`
+  const draft = `${places.data}.${randomBytes(4).toString('hex')}`
   const passwordFile = `${draft}.password`
   try {
     await makePrivateFolder(draft, places.user)

@@ -80,11 +80,9 @@ export class MemoryRun implements Run {
   async receive<T>(topic: string, timeoutMs: number): Promise<T | undefined> {
     const message = await this.#alone('receive', async () => {
       await this.#recorded('receive', async () => undefined)
-      return this.#recorded('received', async () => {
-        const received = await this.#waitForMail(topic, timeoutMs)
-        if (received !== undefined) this.#flow.mail.take(topic)
-        return received
-      })
+      const { mail } = this.#flow
+      const taken = (received: unknown): void => (received === undefined ? undefined : mail.take(topic))
+      return this.#recorded('received', () => this.#waitForMail(topic, timeoutMs), taken)
     })
     return message === undefined ? undefined : decode(message)
   }
@@ -161,8 +159,8 @@ export class MemoryRun implements Run {
     }
   }
 
-  /** Finds what the journal has at this position, or does the work and writes it down in the same instant. */
-  async #recorded<T>(name: string, work: () => Promise<T>): Promise<T> {
+  /** Finds what the journal has at this position, or does the work and writes it down, with what belongs to it. */
+  async #recorded<T>(name: string, work: () => Promise<T>, andWith?: (value: T) => void): Promise<T> {
     this.#throwIfCancelled()
     const entry = this.#flow.journal[this.#position]
     if (entry !== undefined && entry.name !== name) {
@@ -170,11 +168,13 @@ export class MemoryRun implements Run {
         `${entry.name} was recorded where ${name} is expected: did the workflow's code change without a patch?`,
       )
     }
-    const value = entry?.value ?? encode(await this.#life.unlessOver(work))
-    this.#throwIfCancelled()
-    this.#flow.journal[this.#position] = { name, value }
-    this.#position++
-    return decode(value)
+    if (entry === undefined) {
+      const value = await this.#life.unlessOver(work)
+      this.#throwIfCancelled()
+      this.#flow.journal[this.#position] = { name, value: encode(value) }
+      andWith?.(value)
+    }
+    return decode(this.#flow.journal[this.#position++]?.value ?? encode(undefined))
   }
 
   async #unlessCancelled<T>(wait: Promise<T>): Promise<T> {

@@ -79,6 +79,16 @@ export function engineConformance(name: string, make: () => Promise<Engine>): vo
         assert.deepEqual(end, { status: 'failed', error: { message: 'never' } })
       })
 
+      it('takes each for another, whatever its name', async () => {
+        const end = await play(async (run) => {
+          const values: number[] = []
+          for (let n = 0; n < 6; n++) values.push(await run.step('again', async () => n))
+          return values
+        })
+
+        assert.deepEqual(end, { status: 'done', value: [0, 1, 2, 3, 4, 5] })
+      })
+
       it('refuses two at the same time', async () => {
         const end = await play((run) => Promise.all([run.step('one', () => delay(5)), run.step('two', () => delay(5))]))
 
@@ -198,7 +208,7 @@ export function engineConformance(name: string, make: () => Promise<Engine>): vo
         const story = stage.cast(id, async (run) => {
           await run.step('stubborn', async () => {
             log.push('begins')
-            await delay(300)
+            await delay(120)
             log.push('ends')
           })
           log.push('went on')
@@ -258,7 +268,7 @@ export function engineConformance(name: string, make: () => Promise<Engine>): vo
       it('are free only when the steps of a cancelled one have ended', async () => {
         const log: string[] = []
         const body = stubborn(log)
-        await stage.start(`${id}-1`, body, { input: 400, lane: id })
+        await stage.start(`${id}-1`, body, { input: 150, lane: id })
         await stage.start(`${id}-2`, body, { lane: id })
         await stage.start(`${id}-3`, body, { lane: id })
         await until(() => log.includes(`${id}-1 begins`))

@@ -117,7 +117,7 @@ export class Membership {
     while (!this.#ending.signal.aborted) {
       const alive = await this.#beat().catch((error: unknown) => this.#dropSession(error))
       if (alive === false) this.lose()
-      if (alive === true && this.#isSteady()) void this.#sweep(recover)
+      if (alive === true) void this.#sweep(recover)
       await delay(this.#options.lease.beatMs, undefined, { signal: this.#ending.signal }).catch(() => undefined)
     }
   }
@@ -151,7 +151,7 @@ export class Membership {
 
   /**
    * After an outage of the database every worker looks late. Whoever comes back first must not take the others for
-   * dead, so it looks only once it has beaten without a gap for a whole lease itself.
+   * dead, so it declares nobody gone before it has beaten without a gap for a whole lease itself.
    */
   #isSteady(): boolean {
     return performance.now() - this.#steadySince >= this.#options.lease.leaseMs
@@ -176,7 +176,7 @@ export class Membership {
       `SELECT gone, ${late} AS late FROM drover.workers WHERE gone OR ${late}`,
       [this.id],
     )
-    if (rows.some((row) => row.late)) {
+    if (this.#isSteady() && rows.some((row) => row.late)) {
       await inTransaction(this.#options.pool, async (client) => {
         const { rowCount } = await client.query(`UPDATE drover.workers SET gone = true WHERE ${late}`, [this.id])
         if (rowCount !== 0) await client.query('SELECT drover.raise_fence()')

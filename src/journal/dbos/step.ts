@@ -42,7 +42,9 @@ async function lastTry<T>(worker: Worker, step: Step<T>, cancelled: AbortSignal)
 }
 
 async function begin<T>(worker: Worker, step: Step<T>): Promise<number> {
-  const tries = await worker.tables.begin({ workflow: step.workflow, step: step.name, lane: step.lane })
+  // Its place tells it from others of the same name.
+  const place = `${DBOS.stepID ?? ''} ${step.name}`
+  const tries = await worker.tables.begin({ workflow: step.workflow, step: place, lane: step.lane })
   if (tries !== undefined) return tries
   // Throws when it is the whole worker that was declared gone.
   await worker.fence()

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import { patiently } from '../database.ts'
 import type { Settled, WorkflowError } from '../engine.ts'
 import { decode } from '../json.ts'
@@ -38,9 +38,9 @@ export class Tables {
     readonly step: string
     readonly lane: string | undefined
   }): Promise<number | undefined> {
-    const { rows } = await patiently(() =>
-      this.#pool.query<{ tries: number }>(
-        `WITH worker AS (
+    const { rows } = await this.#ask<{ tries: number }>({
+      name: 'begin',
+      text: `WITH worker AS (
            SELECT FROM drover.workers WHERE id = $1 AND token = $2 AND NOT gone
          ), workflow AS (
            SELECT FROM dbos.workflow_status
@@ -51,64 +51,62 @@ export class Tables {
          ON CONFLICT (workflow) DO UPDATE SET worker = excluded.worker, token = excluded.token, step = excluded.step,
            tries = CASE WHEN a.step = excluded.step THEN a.tries + 1 ELSE 1 END
          RETURNING tries`,
-        [this.#worker.id, this.#worker.token, of.workflow, of.step, of.lane],
-      ),
-    )
+      values: [this.#worker.id, this.#worker.token, of.workflow, of.step, of.lane],
+    })
     return rows[0]?.tries
   }
 
   /** Takes back that a step has been begun. */
   async postpone(workflow: string): Promise<void> {
-    await patiently(() =>
-      this.#pool.query('UPDATE drover.attempts SET tries = tries - 1 WHERE workflow = $1 AND token = $2', [
-        workflow,
-        this.#worker.token,
-      ]),
-    )
+    await this.#ask({
+      text: 'UPDATE drover.attempts SET tries = tries - 1 WHERE workflow = $1 AND token = $2',
+      values: [workflow, this.#worker.token],
+    })
   }
 
   /** Notes that nothing of this workflow is under way here any more. */
   async end(workflow: string): Promise<void> {
-    await patiently(() =>
-      this.#pool.query('DELETE FROM drover.attempts WHERE workflow = $1 AND token = $2', [
-        workflow,
-        this.#worker.token,
-      ]),
-    )
+    await this.#ask({
+      name: 'end',
+      text: 'DELETE FROM drover.attempts WHERE workflow = $1 AND token = $2',
+      values: [workflow, this.#worker.token],
+    })
   }
 
   /** Whether no step of an earlier, cancelled workflow of this lane still runs. */
   async laneIsQuiet(lane: string, workflow: string): Promise<boolean> {
-    const { rowCount } = await patiently(() =>
-      this.#pool.query(
-        `SELECT FROM drover.attempts a
+    const { rowCount } = await this.#ask({
+      text: `SELECT FROM drover.attempts a
          WHERE a.lane = $1 AND a.workflow <> $2 AND NOT starts_with(a.workflow, $2 || '/') AND ${LIVE}`,
-        [lane, workflow],
-      ),
-    )
+      values: [lane, workflow],
+    })
     return rowCount === 0
   }
 
   async exists(workflow: string): Promise<boolean> {
-    const { rowCount } = await this.#pool.query('SELECT FROM dbos.workflow_status WHERE workflow_uuid = $1', [workflow])
-    return rowCount !== 0
+    const text = 'SELECT FROM dbos.workflow_status WHERE workflow_uuid = $1'
+    return (await this.#ask({ text, values: [workflow] })).rowCount !== 0
   }
 
   /** The first of these workflows that has ended, steps and all; in their order when there are several. */
   async firstEnded<T>(ids: readonly string[]): Promise<Ended<T> | undefined> {
-    const { rows } = await patiently(() =>
-      this.#pool.query<EndedRow>(
-        `SELECT s.workflow_uuid AS id, s.status, o.output, o.error
+    const { rows } = await this.#ask<EndedRow>({
+      name: 'first ended',
+      text: `SELECT s.workflow_uuid AS id, s.status, o.output, o.error
          FROM dbos.workflow_status s LEFT JOIN dbos.workflow_output o USING (workflow_uuid)
          WHERE s.workflow_uuid = ANY($1) AND s.status NOT IN ('PENDING', 'ENQUEUED', 'DELAYED')
            AND (s.status <> 'CANCELLED' OR NOT EXISTS (
              SELECT FROM drover.attempts a
              WHERE (a.workflow = s.workflow_uuid OR starts_with(a.workflow, s.workflow_uuid || '/')) AND ${LIVE}))
          ORDER BY array_position($1, s.workflow_uuid) LIMIT 1`,
-        [ids],
-      ),
-    )
+      values: [ids],
+    })
     return rows[0] === undefined ? undefined : { id: rows[0].id, settled: settledOf<T>(rows[0]) }
+  }
+
+  /** One with a name is planned once per connection: planning takes longer than what these frequent ones do. */
+  #ask<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>> {
+    return patiently(() => this.#pool.query<Row>(query))
   }
 }
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Secret } from '../secrets/secret.ts'
-import { connect } from './database.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
+import { Secret } from '../../secrets/secret.ts'
+import { connect } from '../database.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
 
 /** One cluster, which is made once; each test starts it and leaves it stopped. */
 describe('embedded PostgreSQL', () => {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { Refusal } from '../problem/problem.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
+import { Refusal } from '../../problem/problem.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres.ts'
 
 const IS_ROOT = process.getuid?.() === 0
 const NOBODY = 65534
@@ -89,7 +89,7 @@ async function startElsewhere(of: {
   readonly uid?: number
 }): Promise<{ drover: ChildProcess; pid: number }> {
   const script = `
-    import { startEmbeddedPostgres } from ${JSON.stringify(join(import.meta.dirname, 'embedded-postgres.ts'))}
+    import { startEmbeddedPostgres } from ${JSON.stringify(join(import.meta.dirname, '..', 'embedded-postgres.ts'))}
     const postgres = await startEmbeddedPostgres(${JSON.stringify({ folder: of.folder, cache: join(of.folder, 'cache') })})
     process.once('SIGTERM', () => postgres.stop().then(() => process.exit(0)))
     setInterval(() => undefined, 1000)

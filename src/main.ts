@@ -4,7 +4,9 @@ import { runDrover } from './cli/run.ts'
 import type { ServerOptions } from './cli/surroundings.ts'
 
 /** The program `drover`. What a control plane is made of is loaded only when one is to run: the clients start quickly. */
-const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+  version: string
+}
 
 process.exitCode = await runDrover(process.argv.slice(2), {
   env: process.env,

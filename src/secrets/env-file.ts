@@ -32,7 +32,14 @@ export function parseEnvFile(text: string, file: string): Map<string, Secret> {
     const match = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line)
     const value = match === null ? undefined : unquote(match[2]!)
     if (match === null || value === undefined) {
-      problems.push(problem('secrets/unreadable-line', { file, line: index + 1 }, 'should be NAME=value', 'A value with spaces or # stands in single or double quotes.'))
+      problems.push(
+        problem(
+          'secrets/unreadable-line',
+          { file, line: index + 1 },
+          'should be NAME=value',
+          'A value with spaces or # stands in single or double quotes.',
+        ),
+      )
     } else secrets.set(match[1]!, new Secret(value))
   }
   if (problems.length > 0) throw new Refusal(problems)

@@ -65,7 +65,7 @@ describe('the story of a release', { concurrency: false }, () => {
     async (t) => {
       const bench = await storyBench(t, { watch: '300ms' })
       const control = await bench.open()
-        await carryOut(control, bench.deploy)
+      await carryOut(control, bench.deploy)
       const before = await answers(bench.fleet)
       const traffic = trickle(bench.fleet)
 
@@ -99,7 +99,7 @@ describe('the story of a release', { concurrency: false }, () => {
     async (t) => {
       const bench = await storyBench(t, { watch: '8s' })
       const control = await bench.open()
-        await carryOut(control, bench.deploy)
+      await carryOut(control, bench.deploy)
       const traffic = trickle(bench.fleet)
 
       await bench.fleet.commit({ shop: { version: '2', failAfter: 3 }, jobs: { version: '2' } })
@@ -146,7 +146,7 @@ describe('the story of a release', { concurrency: false }, () => {
     async (t) => {
       const bench = await storyBench(t, { watch: '300ms' })
       const control = await bench.open()
-        await bench.fleet.commit({ shop: { version: '2' } })
+      await bench.fleet.commit({ shop: { version: '2' } })
 
       const both = await Promise.all([carryOut(control, bench.deploy), carryOut(control, bench.deploy)])
 

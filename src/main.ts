@@ -4,9 +4,7 @@ import { runDrover } from './cli/run.ts'
 import type { ServerOptions } from './cli/surroundings.ts'
 
 /** The program `drover`. What a control plane is made of is loaded only when one is to run: the clients start quickly. */
-const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
-  version: string
-}
+const version = versionOf(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
 
 process.exitCode = await runDrover(process.argv.slice(2), {
   env: process.env,
@@ -52,4 +50,9 @@ async function startServer({ host, port, home, databaseUrl, ready }: ServerOptio
         ...(point === undefined || point === '' ? {} : { faults: dieAt(point) }),
       }),
   })
+}
+
+function versionOf(text: string): string {
+  const found: unknown = JSON.parse(text)
+  return typeof found === 'object' && found !== null && 'version' in found ? String(found.version) : 'unknown'
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, chown, mkdir, realpath, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -54,6 +54,8 @@ async function publicHome(folder: string): Promise<string> {
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 12)
   const home = join('/var/lib/drover', name)
   await mkdir(home, { recursive: true, mode: 0o711 })
+  // A hash tells a person nothing, least of all whether this may go.
+  await writeFile(join(home, 'belongs-to'), `${folder}\n`, { mode: 0o600 })
   return realpath(home)
 }
 

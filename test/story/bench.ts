@@ -23,8 +23,8 @@ export interface StoryBench {
   readonly deploy: Order
   /** Closed with the test at the latest. */
   open(): Promise<OpenedControlPlane>
-  /** Runs a control plane in a process of its own: deploys (or goes on with what is open), prints how it ended. */
-  child(options: { readonly dieAt?: string; readonly order?: Order }): ChildRun
+  /** Runs a control plane in a process of its own: deploys, or follows the newest release; says how it ended. */
+  child(options: { readonly dieAt?: string; readonly order?: Order | 'resume' }): ChildRun
 }
 
 export interface ChildRun {
@@ -76,8 +76,9 @@ function pm2Program(): string {
   return existsSync(own) ? own : 'pm2'
 }
 
-function startChild(children: Set<ChildProcess>, home: string, order: Order, dieAt: string | undefined): ChildRun {
-  const argv = [join(import.meta.dirname, 'control-plane-process.ts'), home, JSON.stringify(order), dieAt ?? '']
+function startChild(children: Set<ChildProcess>, home: string, order: Order | 'resume', dieAt = ''): ChildRun {
+  const what = order === 'resume' ? order : JSON.stringify(order)
+  const argv = [join(import.meta.dirname, 'control-plane-process.ts'), home, what, dieAt]
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.add(child)
   let said = ''

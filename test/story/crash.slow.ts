@@ -53,7 +53,7 @@ describe('kill -9 of Drover', { concurrency: false }, () => {
         const traffic = trickle(bench.fleet)
 
         const killed = await bench.child({ dieAt: point }).ended()
-        const resumed = await bench.child({}).ended()
+        const resumed = await bench.child({ order: 'resume' }).ended()
 
         const { sent, failed } = await traffic.stop()
         assert.equal(killed, undefined, `the process was to die at ${point} and did not reach it`)
@@ -95,7 +95,7 @@ describe('kill -9 of Drover', { concurrency: false }, () => {
         const traffic = trickle(bench.fleet)
 
         const killed = await bench.child({ dieAt: point }).ended()
-        const resumed = await bench.child({}).ended()
+        const resumed = await bench.child({ order: 'resume' }).ended()
 
         const { failed } = await traffic.stop()
         assert.equal(killed, undefined, `the process was to die at ${point} and did not reach it`)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
@@ -11,24 +12,31 @@ export interface Pm2Place {
   readonly program: string
 }
 
+/** One thing that PM2 is to do, or a file that is to go between two of them. */
+export type Pm2Call =
+  | { readonly verb: 'start' | 'delete'; readonly slots: readonly (SlotRef & { readonly drainMs: number })[] }
+  | { readonly verb: 'remove'; readonly path: string }
+
 /**
- * Operations that call PM2's command line once for many slots, with a file that names them. `start` and `delete` of a
+ * Operations that have all of it done with one call, with files that tell PM2 of the slots. `start` and `delete` of a
  * slot that PM2 does not know are fine.
  */
-export function pm2Call(
-  place: Pm2Place,
-  verb: 'start' | 'delete',
-  slots: readonly (SlotRef & { readonly drainMs: number })[],
-): readonly Operation[] {
-  const content = renderEcosystem(place.root, slots)
-  // Named by content: calls of other slots at the same time have files of their own.
-  const name = `${verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
-  const path = join(pm2Home(place.root).folder, name)
+export function pm2Calls(place: Pm2Place, calls: readonly Pm2Call[]): readonly Operation[] {
+  const files: { path: string; content: string }[] = []
+  const words = calls.flatMap((call) => {
+    if (call.verb === 'remove') return [call.verb, call.path]
+    const content = renderEcosystem(place.root, call.slots)
+    // Named by content: calls of other slots at the same time have files of their own.
+    const name = `${call.verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
+    files.push({ path: join(pm2Home(place.root).folder, name), content })
+    return [call.verb, files.at(-1)!.path]
+  })
+  const script = readFileSync(new URL('call.cjs', import.meta.url), 'utf8')
   return [
     ...homeOperations(place.root),
-    { kind: 'write', path, content, volatile: true },
-    pm2Command(place, [verb, path]),
-    { kind: 'remove', path },
+    ...files.map(({ path, content }): Operation => ({ kind: 'write', path, content, volatile: true })),
+    alone(place, ['node', '-e', script, place.program, ...words]),
+    ...files.map(({ path }): Operation => ({ kind: 'remove', path })),
   ]
 }
 
@@ -43,16 +51,21 @@ export function homeOperations(root: string): readonly Operation[] {
   ]
 }
 
+/** Starts the daemon where none runs. */
+export function pm2Ping(place: Pm2Place): Operation {
+  return alone(place, [place.program, '-s', 'ping'])
+}
+
 /**
  * One call of PM2, alone on its home: two calls that find no daemon at the same time would both start one. `flock -o`
  * closes the lock before PM2 runs, so that the daemon does not keep it.
  */
-export function pm2Command(place: Pm2Place, argv: readonly string[]): Operation {
+function alone(place: Pm2Place, command: readonly string[]): Operation {
   const home = pm2Home(place.root)
   return {
     kind: 'run',
     program: 'flock',
-    argv: ['-o', join(home.folder, 'lock'), place.program, '-s', ...argv],
+    argv: ['-o', join(home.folder, 'lock'), ...command],
     cwd: home.folder,
     env: pm2Environment(home),
     daemonizes: true,

@@ -159,6 +159,7 @@ test('PM2 asks nobody on the network', () => {
     PM2_KILL_SIGNAL: 'SIGTERM',
     PM2_CONCURRENT_ACTIONS: '32',
     PM2_NO_INTERACTION: 'true',
+    PM2_SILENT: 'true',
     PM2_DISABLE_VERSION_CHECK: 'true',
     PM2_DISCRETE_MODE: 'true',
   })

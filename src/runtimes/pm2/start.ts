@@ -6,10 +6,10 @@ import { Refusal, problem } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
 import type { SlotSpec } from '../runtime.ts'
-import { pm2Call } from './calls.ts'
+import { pm2Calls } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
-import { sameSlot, slotClaim, stopOperations } from './stop.ts'
+import { endProcesses, registered, sameSlot, slotClaim } from './stop.ts'
 import { survey } from './survey.ts'
 import type { Survey } from './survey.ts'
 
@@ -48,8 +48,9 @@ export async function startSlots(
 }
 
 /**
- * What was in a slot is stopped first. The launcher is laid before PM2 is called and removed after PM2 forgot the
- * slot, so that a start cut off in between is known to need that; the mark `stop` goes last.
+ * What was in a slot is ended first. The new launcher is laid while PM2 may still know the slot and so may run it, but
+ * it refuses as long as the mark `stop` is there; one call of PM2 then forgets the slot, takes the mark away and starts
+ * it. Cut off anywhere, it is simply done again.
  */
 function startOperations(
   root: string,
@@ -57,21 +58,21 @@ function startOperations(
   specs: readonly SlotSpec[],
   found: Survey,
 ): readonly Operation[] {
-  const place = { root, program }
   const held = found.slots
     .filter((slot) => !(slot.stop && !slot.registered) && specs.some((spec) => sameSlot(slot, spec)))
     .map((slot) => ({ ...slot, drainMs: slot.spec.drainMs }))
+  const known = registered(held, found.slots)
   const files = specs.map((spec) => slotFiles(root, spec))
   return [
-    ...(held.length === 0 ? [] : stopOperations(place, held, found.slots)),
+    ...(held.length === 0 ? [] : [endProcesses(root, held)]),
     ...files.map(({ folder }): Operation => ({ kind: 'folder', path: folder })),
     ...specs.flatMap((spec) => layOperations(root, spec)),
-    ...files.flatMap(({ starts, stop }): Operation[] => [
-      { kind: 'remove', path: starts },
-      { kind: 'remove', path: stop },
+    ...pm2Calls({ root, program }, [
+      ...(known.length === 0 ? [] : [{ verb: 'delete', slots: known } as const]),
+      ...files.flatMap(({ starts, stop }) => [starts, stop].map((path) => ({ verb: 'remove', path }) as const)),
+      { verb: 'start', slots: specs },
     ]),
-    ...pm2Call(place, 'start', specs),
-    scriptOperation('begun', [String(BEGIN_WITHIN_MS), ...specs.map((spec) => slotFiles(root, spec).folder)]),
+    scriptOperation('begun', [String(BEGIN_WITHIN_MS), ...files.map(({ folder }) => folder)]),
   ]
 }
 

@@ -2,7 +2,7 @@ import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
-import { pm2Call } from './calls.ts'
+import { pm2Calls } from './calls.ts'
 import type { Pm2Place } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
@@ -40,16 +40,22 @@ export function stopOperations(
   slots: readonly Stopping[],
   surveyed: readonly SurveyedSlot[],
 ): readonly Operation[] {
-  const known = slots.filter((slot) => surveyed.some((other) => sameSlot(slot, other) && other.registered))
-  const argv = slots.flatMap((slot) => [
-    slotFiles(place.root, slot).folder,
-    String(Math.max(0, Math.round(slot.drainMs))),
-  ])
+  const known = registered(slots, surveyed)
   return [
-    scriptOperation('stop', argv),
-    ...(known.length === 0 ? [] : pm2Call(place, 'delete', known)),
+    endProcesses(place.root, slots),
+    ...(known.length === 0 ? [] : pm2Calls(place, [{ verb: 'delete', slots: known }])),
     ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).run })),
   ]
+}
+
+export function endProcesses(root: string, slots: readonly Stopping[]): Operation {
+  const argv = slots.flatMap((slot) => [slotFiles(root, slot).folder, String(Math.max(0, Math.round(slot.drainMs)))])
+  return scriptOperation('stop', argv)
+}
+
+/** Those that PM2 may know. */
+export function registered(slots: readonly Stopping[], surveyed: readonly SurveyedSlot[]): readonly Stopping[] {
+  return slots.filter((slot) => surveyed.some((other) => sameSlot(slot, other) && other.registered))
 }
 
 /** What a slot is called where two at work on it would disturb each other. */

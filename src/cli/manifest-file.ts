@@ -1,21 +1,23 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { workingTree } from '../manifest/detect.ts'
 import type { Fleet } from '../manifest/fleet.ts'
-import { loadManifest } from '../manifest/load.ts'
 import { Refusal, problem } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
+import type { EnvironmentRef } from '../release/records.ts'
 import type { Cli } from './cli.ts'
 
 export const MANIFEST = 'drover.yaml'
 
-/** A manifest of the working tree, read. */
-export interface ManifestFile {
+interface Place {
   /** Absolute. */
   readonly path: string
   /** As a person would name it from where they are. */
   readonly name: string
   readonly folder: string
+}
+
+/** A manifest of the working tree, read. */
+export interface ManifestFile extends Place {
   /** Absent when a problem is an error. */
   readonly fleet?: Fleet
   readonly problems: readonly Problem[]
@@ -26,13 +28,32 @@ export async function findManifest(
   cli: Pick<Cli, 'cwd' | 'config'>,
   named = cli.config,
 ): Promise<ManifestFile | undefined> {
-  const path = named === undefined ? await nearest(cli.cwd, MANIFEST) : resolve(cli.cwd, named)
-  if (path === undefined) return undefined
-  const name = relative(cli.cwd, path)
-  const text = await readText(path, name)
-  const folder = dirname(path)
-  const { fleet, problems } = await loadManifest(text, { file: name, repository: workingTree(folder) })
-  return { path, name, folder, problems, ...(fleet === undefined ? {} : { fleet }) }
+  const found = await findText(cli, named)
+  if (found === undefined) return undefined
+  const { text, ...place } = found
+  // The schema and its library take longer to load than most commands take.
+  const [{ loadManifest }, { workingTree }] = await Promise.all([
+    import('../manifest/load.ts'),
+    import('../manifest/detect.ts'),
+  ])
+  const { fleet, problems } = await loadManifest(text, { file: place.name, repository: workingTree(place.folder) })
+  return { ...place, problems, ...(fleet === undefined ? {} : { fleet }) }
+}
+
+/** What commands have to know that hand the rest to the control plane. */
+export interface ManifestOutline extends Place {
+  readonly environments: readonly EnvironmentRef[]
+}
+
+/** As {@link findManifest}, but the names only; undefined also where the file does not show them plainly. */
+export async function findOutline(cli: Pick<Cli, 'cwd' | 'config'>): Promise<ManifestOutline | undefined> {
+  const found = await findText(cli, cli.config)
+  if (found === undefined) return undefined
+  const { text, ...place } = found
+  const { readOutline } = await import('../manifest/outline.ts')
+  const outline = readOutline(text, place.name)
+  if (outline === undefined) return undefined
+  return { ...place, environments: outline.environments.map((name) => ({ fleet: outline.fleet, environment: name })) }
 }
 
 /** As {@link findManifest}; a Refusal when there is none. */
@@ -62,6 +83,16 @@ export async function repositoryAround(folder: string): Promise<string> {
   if (git !== undefined) return dirname(git)
   const hint = 'Drover releases commits: run `git init`, then commit what is to be released.'
   throw new Refusal([problem('cli/no-repository', folder, 'does not lie in a git repository', hint)], 'usage')
+}
+
+async function findText(
+  cli: Pick<Cli, 'cwd' | 'config'>,
+  named: string | undefined,
+): Promise<(Place & { readonly text: string }) | undefined> {
+  const path = named === undefined ? await nearest(cli.cwd, MANIFEST) : resolve(cli.cwd, named)
+  if (path === undefined) return undefined
+  const name = relative(cli.cwd, path)
+  return { path, name, folder: dirname(path), text: await readText(path, name) }
 }
 
 async function nearest(folder: string, name: string): Promise<string | undefined> {

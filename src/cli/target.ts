@@ -3,7 +3,7 @@ import type { EnvironmentRef } from '../release/records.ts'
 import { usage } from './cli.ts'
 import type { Cli } from './cli.ts'
 import type { Client } from './client/client.ts'
-import { findManifest } from './manifest-file.ts'
+import { findOutline } from './manifest-file.ts'
 
 /** Which environment a command means, and the words that are left for it. */
 export interface Target {
@@ -19,20 +19,15 @@ export interface TargetWords {
 }
 
 /**
- * The environment of a command that works on what is deployed. The manifest says which there are; where there is none, or
- * it has errors, the control plane does: a broken file must not stand in the way of a rollback.
+ * The environment of a command that works on what is deployed. A broken manifest must not stand in the way of a rollback.
  */
 export async function targetOf(cli: Cli, client: Client, words: TargetWords): Promise<Target> {
-  const manifest = await findManifest(cli)
-  const known = manifest?.fleet === undefined ? await client.environments() : environmentsOf(manifest.fleet)
-  return chooseEnvironment(known, words)
+  return chooseEnvironment(await knownEnvironments(cli, client), words)
 }
 
-export function environmentsOf(fleet: {
-  readonly name: string
-  readonly environments: readonly { readonly name: string }[]
-}): EnvironmentRef[] {
-  return fleet.environments.map(({ name }) => ({ fleet: fleet.name, environment: name }))
+/** What the manifest names; where there is none, or it is beyond reading, what the control plane knows. */
+export async function knownEnvironments(cli: Cli, client: Client): Promise<readonly EnvironmentRef[]> {
+  return (await findOutline(cli))?.environments ?? client.environments()
 }
 
 /** The environment that is named; the only one when none is. */

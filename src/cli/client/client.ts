@@ -95,17 +95,9 @@ async function* logLines(endpoint: Endpoint, environment: EnvironmentRef, wanted
 
 /** The documents of a stream of the API. */
 async function* streamed<T>(endpoint: Endpoint, call: Omit<Call, 'method'>): AsyncGenerator<T> {
-  const response = await ask(endpoint, { method: 'GET', ...call })
-  if (response.body === null) throw new ConnectionLost(endpoint.url, 'the answer has no body')
-  try {
-    for await (const { event, data } of serverSentEvents(response.body)) {
-      if (event === 'failure') throw failureFrom(data)
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in askFor
-      yield JSON.parse(data) as T
-    }
-  } catch (error) {
-    // What fetch throws when the other side goes away in the middle of a body.
-    if (error instanceof TypeError) throw new ConnectionLost(endpoint.url, error)
-    throw error
+  for await (const { event, data } of serverSentEvents(await ask(endpoint, { method: 'GET', ...call }))) {
+    if (event === 'failure') throw failureFrom(data)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in askFor
+    yield JSON.parse(data) as T
   }
 }

@@ -6,9 +6,11 @@ export interface ServerSentEvent {
 }
 
 /** The events of a stream, however its bytes are cut. An event that the end cuts off is dropped, as the standard says. */
-export async function* serverSentEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+  const decoder = new TextDecoder()
   let waiting = ''
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+  for await (const bytes of body) {
+    const text = decoder.decode(bytes, { stream: true })
     // A \r at the end may be the first half of a \r\n.
     const blocks = (waiting + text).split(/\r\n\r\n|\n\n|\r\r(?!\n)/)
     waiting = blocks.pop() ?? ''

@@ -3,7 +3,7 @@ import { usage } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { findManifest } from '../manifest-file.ts'
+import { findOutline } from '../manifest-file.ts'
 
 /** The scripts only ask `drover complete`; what there is to complete stands in one place. */
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -70,6 +70,6 @@ function optionsOf(commands: readonly Command[]): string[] {
 }
 
 async function environmentNames(cli: Cli): Promise<string[]> {
-  const manifest = await findManifest(cli)
-  return manifest?.fleet?.environments.map(({ name }) => name) ?? []
+  const outline = await findOutline(cli)
+  return outline?.environments.map(({ environment }) => environment) ?? []
 }

@@ -5,9 +5,8 @@ import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { findManifest } from '../manifest-file.ts'
 import type { EnvironmentOptions } from '../options.ts'
-import { chooseEnvironment, environmentsOf } from '../target.ts'
+import { chooseEnvironment, knownEnvironments } from '../target.ts'
 import { statusText } from '../text/status-text.ts'
 import { given } from './given.ts'
 
@@ -32,8 +31,7 @@ async function environmentsWanted(
   client: Client,
   words: readonly string[],
 ): Promise<readonly EnvironmentRef[]> {
-  const manifest = await findManifest(cli)
-  const known = manifest?.fleet === undefined ? await client.environments() : environmentsOf(manifest.fleet)
+  const known = await knownEnvironments(cli, client)
   return words.length === 0 ? known : [chooseEnvironment(known, { words }).environment]
 }
 

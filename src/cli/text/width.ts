@@ -1,7 +1,12 @@
-import stringWidth from 'string-width'
+import { createRequire } from 'node:module'
+import type stringWidth from 'string-width'
 import { printable } from '../../problem/problem.ts'
 
-const graphemes = new Intl.Segmenter()
+/** Letters of Latin alphabets, lines, arrows, ticks and crosses: each takes one column. */
+const PLAIN = /^[\x20-\x7e\u00a0-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u259f\u2713-\u2718\u2800-\u28ff]*$/
+
+const load = createRequire(import.meta.url)
+let graphemes: Intl.Segmenter | undefined
 
 /** One line of harmless text: control characters are shown, tabs and line breaks become spaces. */
 export function oneLine(text: string): string {
@@ -10,7 +15,10 @@ export function oneLine(text: string): string {
 
 /** Columns that the text takes in a terminal. */
 export function widthOf(text: string): number {
-  return stringWidth(text)
+  if (PLAIN.test(text)) return text.length
+  // Loaded only for text that needs it: its tables take a tenth of a second.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a package with one default export
+  return (load('string-width') as { default: typeof stringWidth }).default(text)
 }
 
 /** At most `width` columns; what was cut off is shown by `…`. For text without colours. */
@@ -19,7 +27,7 @@ export function fit(text: string, width: number): string {
   if (width <= 0) return ''
   let kept = ''
   let columns = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of (graphemes ??= new Intl.Segmenter()).segment(text)) {
     const wider = columns + widthOf(segment)
     if (wider > width - 1) break
     kept += segment

@@ -59,7 +59,23 @@ async function branchOf(repository: Repository, environment: EnvironmentRef): Pr
   return forEnvironment(await manifestAt(repository, head.id), environment.environment).environment.branch
 }
 
-async function manifestAt(repository: Repository, commit: string): Promise<Fleet> {
+const REMEMBERED_MANIFESTS = 4
+const manifests = new WeakMap<Repository, Map<string, Promise<Fleet>>>()
+
+/** What a commit says of its fleet never changes; the default branch is asked in every release. */
+function manifestAt(repository: Repository, commit: string): Promise<Fleet> {
+  const known = manifests.get(repository) ?? new Map<string, Promise<Fleet>>()
+  manifests.set(repository, known)
+  const found = known.get(commit)
+  if (found !== undefined) return found
+  const reading = readManifest(repository, commit)
+  known.set(commit, reading)
+  reading.catch(() => known.delete(commit))
+  if (known.size > REMEMBERED_MANIFESTS) known.delete(known.keys().next().value!)
+  return reading
+}
+
+async function readManifest(repository: Repository, commit: string): Promise<Fleet> {
   const text = await repository.read(commit, MANIFEST)
   if (text === undefined) {
     throw refusal(

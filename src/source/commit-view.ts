@@ -18,7 +18,12 @@ export interface CommitView {
 export function commitView(mirror: Mirror, commit: string): CommitView {
   let listing: Promise<Map<string, string[]>> | undefined
   const folders = (): Promise<Map<string, string[]>> =>
-    (listing ??= requireCommits(mirror, [commit]).then(() => namesByFolder(mirror, commit)))
+    (listing ??= requireCommits(mirror, [commit])
+      .then(() => namesByFolder(mirror, commit))
+      .catch((error: unknown) => {
+        listing = undefined
+        throw error
+      }))
   return {
     async exists(path) {
       const clean = repositoryPath(path)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errorCode } from '../hosts/error-code.ts'
 import type { Host, Outcome } from '../hosts/host.ts'
@@ -19,6 +19,8 @@ const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
 /** A bare copy of a repository on this machine. It holds nothing that a new fetch cannot bring back. */
 export interface Mirror {
   readonly address: Address
+  /** Commits that were found here since the last fetch: they are not asked for again. */
+  readonly found: Set<string>
   /** Runs git on the mirror. An exit code that is not in `expected` (default: 0) makes it suspect its own copy first. */
   read(call: GitCall, expected?: readonly number[]): Promise<Outcome>
   /** Brings branches and tags up to date; what was force-pushed or deleted follows. */
@@ -43,9 +45,17 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   let healing: Promise<boolean> | undefined
   const mirror: Mirror = {
     address,
-    fetch: ({ signal } = {}) => fetchMirror(whole, signal),
+    found: new Set(),
+    async fetch({ signal } = {}) {
+      await fetchMirror(whole, signal)
+      mirror.found.clear()
+    },
     // Many readers meet the same damage at the same time.
-    heal: () => (healing ??= heal(whole).finally(() => (healing = undefined))),
+    heal: () =>
+      (healing ??= heal(whole).finally(() => {
+        mirror.found.clear()
+        healing = undefined
+      })),
     async read(call, expected = [0]) {
       const first = await git(host, inMirror(folder, call), call)
       if (expected.includes(first.exitCode ?? -1)) {
@@ -127,10 +137,15 @@ async function followDefaultBranch(folder: string, options: MirrorOptions, signa
   const call = { argv: ['ls-remote', '--quiet', '--symref', '--', options.address.url, 'HEAD'], signal }
   const outcome = await git(options.host, overNetwork(folder, options.address, call), call)
   const branch = /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(outcome.stdout)?.[1]
-  if (outcome.ok && branch !== undefined) {
+  if (outcome.ok && branch !== undefined && branch !== (await ownDefault(folder))) {
     const point = { argv: ['symbolic-ref', 'HEAD', branch] }
     await git(options.host, inMirror(folder, point), point)
   }
+}
+
+async function ownDefault(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, 'HEAD'), 'utf8').catch(() => '')
+  return /^ref: (\S+)\n$/.exec(text)?.[1]
 }
 
 async function reachable(options: MirrorOptions, signal?: AbortSignal): Promise<boolean> {

@@ -8,6 +8,7 @@ import { commitView } from './commit-view.ts'
 import type { CommitView } from './commit-view.ts'
 import { changedFiles, contains, log } from './history.ts'
 import { openMirror } from './mirror.ts'
+import type { Mirror } from './mirror.ts'
 import { missingCommits, requireCommits, resolve } from './resolve.ts'
 import { entryAt, list, readFile, versions } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
@@ -15,6 +16,7 @@ import type { TreeEntry } from './tree.ts'
 export type { Commit } from './commit.ts'
 
 const LARGEST_TEXT = 1024 * 1024
+const REMEMBERED_COMMITS = 4
 
 /**
  * A git repository, through a mirror of it on this machine. Commits are full ids, as `resolve` gives them; paths are
@@ -72,6 +74,9 @@ export interface RepositoryOptions {
 export async function openRepository({ url, folder, host, secrets = [] }: RepositoryOptions): Promise<Repository> {
   const address = parseAddress(url)
   const mirror = await openMirror({ folder: join(folder, mirrorName(address)), address, host, secrets })
+  // What a commit holds never changes, and every step of a release asks.
+  const views = recent((commit) => commitView(mirror, commit))
+  const trees = recent((commit) => knownVersions(mirror, commit))
   return {
     url: address.url,
     fetch: (options) => mirror.fetch(options),
@@ -88,10 +93,10 @@ export async function openRepository({ url, folder, host, secrets = [] }: Reposi
       await requireCommits(mirror, [commit])
       return await list(mirror, commit, path)
     },
-    at: (commit) => commitView(mirror, commit),
+    at: views,
     async trees(commit, paths) {
       await requireCommits(mirror, [commit])
-      return await versions(mirror, commit, paths)
+      return await trees(commit)(paths)
     },
     async checkout(commit, target, options = {}) {
       await requireCommits(mirror, [commit])
@@ -101,5 +106,31 @@ export async function openRepository({ url, folder, host, secrets = [] }: Reposi
     changedFiles: (from, to) => changedFiles(mirror, from, to),
     contains: (ancestor, commit) => contains(mirror, ancestor, commit),
     has: async (commit) => (await missingCommits(mirror, [commit])).length === 0,
+  }
+}
+
+/** The versions of paths in a commit; git is asked for those that were not asked for before. */
+function knownVersions(
+  mirror: Mirror,
+  commit: string,
+): (paths: readonly string[]) => Promise<Map<string, string | undefined>> {
+  const known = new Map<string, string | undefined>()
+  return async (paths) => {
+    const unknown = paths.filter((path) => !known.has(path))
+    if (unknown.length > 0)
+      for (const [path, version] of await versions(mirror, commit, unknown)) known.set(path, version)
+    return new Map(paths.map((path) => [path, known.get(path)]))
+  }
+}
+
+/** Remembers what was made for the last few commits. */
+function recent<T>(make: (commit: string) => T): (commit: string) => T {
+  const made = new Map<string, T>()
+  return (commit) => {
+    const one = made.get(commit) ?? make(commit)
+    made.delete(commit)
+    made.set(commit, one)
+    if (made.size > REMEMBERED_COMMITS) made.delete(made.keys().next().value!)
+    return one
   }
 }

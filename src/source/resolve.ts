@@ -26,6 +26,7 @@ export async function resolve(mirror: Mirror, ref: string): Promise<Commit> {
   if (commit === undefined) {
     throw unknownCommit(ref)
   }
+  mirror.found.add(commit.id)
   return candidates[found]?.startsWith('refs/heads/') === true ? { ...commit, branch: name } : commit
 }
 
@@ -40,9 +41,9 @@ export async function requireCommits(mirror: Mirror, ids: readonly string[]): Pr
 /** Those of the ids that the mirror does not hold, even after it has checked itself. */
 export async function missingCommits(mirror: Mirror, ids: readonly string[]): Promise<string[]> {
   const look = async (): Promise<string[]> => {
-    const answers = await lookUp(mirror, ids.filter(isId))
-    const known = new Set(answers.filter(isId))
-    return ids.filter((id) => !known.has(id))
+    const asked = ids.filter((id) => isId(id) && !mirror.found.has(id))
+    if (asked.length > 0) for (const id of (await lookUp(mirror, asked)).filter(isId)) mirror.found.add(id)
+    return ids.filter((id) => !mirror.found.has(id))
   }
   const missing = await look()
   return missing.length > 0 && (await mirror.heal()) ? look() : missing

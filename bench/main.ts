@@ -7,7 +7,8 @@ import { setStage } from '../demo/stage.ts'
 import type { Stage } from '../demo/stage.ts'
 import { startTraffic } from '../demo/traffic.ts'
 import type { Traffic } from '../demo/traffic.ts'
-import { deployScript, floorOfOneService, stopScriptFleet } from './floor.ts'
+import { deployScript, floorOfAll, floorOfOneService, stopScriptFleet } from './floor.ts'
+import type { Floor } from './floor.ts'
 
 /**
  * Drover and the document's deploy.sh on the same fleet and machine, one after the other, under the same traffic, and the
@@ -31,17 +32,20 @@ try {
   say('# Drover')
   await silently(['deploy', 'production'])
   traffic = generator(stage)
-  const floor = await median(async () => {
-    const { buildMs, startMs } = await floorOfOneService(stage, 'coupon', 3999)
-    return buildMs + startMs
-  })
+  const floor = await median(() => floorOfOneService(stage, 'coupon', 3999))
+  const { tiers } = ask<{ tiers: string[][] }>(stage, 'graph')
+  const floorAll = await median(() => floorOfAll(stage, tiers))
   const drovers = [
     await measure('one service changed', 'live', (round) => {
       bump(stage, 'coupon', `1.${round}.1`)
       return ['deploy', 'production']
     }),
     await measure('nothing changed', 'ended', () => ['deploy', 'production']),
-    await measure('roll back, old still running', 'live', () => ['rollback', 'production']),
+    await measure('roll back, old still running', 'live', async (round) => {
+      bump(stage, 'coupon', `1.${round}.2`)
+      await silently(['deploy', 'production'])
+      return ['rollback', 'production']
+    }),
     await measure('all 19 changed', 'live', (round) => {
       bump(stage, 'all', `2.${round}.0`)
       return ['deploy', 'production']
@@ -51,7 +55,7 @@ try {
   await traffic.stop()
   await drover(stage, 'teardown', 'production', '--yes', '--quiet')
   const script = await scripted(stage)
-  print(floor, drovers, script)
+  print({ one: floor, all: floorAll }, drovers, script)
 } finally {
   await traffic?.stop()
   await drover(stage, 'teardown', 'production', '--yes', '--quiet')
@@ -80,12 +84,12 @@ interface Timed {
 async function measure(
   name: string,
   until: 'live' | 'ended',
-  prepare: (round: number) => readonly string[],
+  prepare: (round: number) => readonly string[] | Promise<readonly string[]>,
 ): Promise<Result> {
   const seconds: number[] = []
   const from = Date.now()
   for (let round = 1; round <= ROUNDS; round++) {
-    const command = prepare(round)
+    const command = await prepare(round)
     const began = Date.now()
     await silently(command)
     const [release] = ask<{ releases: Timed[] }>(stage, 'releases', 'production', '-n', '1').releases
@@ -130,9 +134,13 @@ async function scripted(on: Stage): Promise<Result> {
   }
 }
 
-async function median(measureOnce: () => Promise<number>): Promise<number> {
+/** Seconds from the beginning to the last service's being ready. */
+async function median(measureOnce: () => Promise<Floor>): Promise<number> {
   const all: number[] = []
-  for (let round = 0; round < ROUNDS; round++) all.push(await measureOnce())
+  for (let round = 0; round < ROUNDS; round++) {
+    const { buildMs, startMs } = await measureOnce()
+    all.push(buildMs + startMs)
+  }
   return middle(all) / 1000
 }
 
@@ -140,17 +148,21 @@ function middle(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 }
 
-function print(floor: number, drovers: readonly Result[], script: Result): void {
+function print(floor: { one: number; all: number }, drovers: readonly Result[], script: Result): void {
   say(`\n${REQUESTS_PER_SECOND} requests/s over 19 services, ${ROUNDS} rounds, medians [least to most]\n`)
   say('| | s | requests | failed | deploy.sh takes |\n|---|--:|--:|--:|--:|')
-  say(`| floor of one service: checkout, node_modules, start to ready, by hand | ${floor.toFixed(2)} | | | |`)
+  say(`| floor of one service: checkout, node_modules, start to ready, by hand | ${floor.one.toFixed(2)} | | | |`)
+  say(
+    `| floor of all 19: the same, Go's builds, the migration, order of starts, by hand | ${floor.all.toFixed(2)} | | | |`,
+  )
   for (const { name, seconds, sent, failed } of drovers) {
     const times = middle(script.seconds) / middle(seconds)
     say(`| Drover: ${name} | ${range(seconds)} | ${sent} | ${failed} | ${times.toFixed(1)} × |`)
   }
   say(`| deploy.sh: ${script.name} | ${range(script.seconds)} | ${script.sent} | ${script.failed} | |`)
-  const [one] = drovers
-  say(`\none service changed: ${(middle(one!.seconds) / floor).toFixed(2)} × its floor`)
+  const ratio = (name: string, of: number): string =>
+    `${name}: ${(middle(drovers.find((result) => result.name === name)!.seconds) / of).toFixed(2)} × its floor`
+  say(`\n${ratio('one service changed', floor.one)}; ${ratio('all 19 changed', floor.all)}`)
 }
 
 function range(seconds: readonly number[]): string {

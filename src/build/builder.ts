@@ -3,6 +3,7 @@ import type { Language, Service } from '../manifest/fleet.ts'
 import type { BuildShell } from './build-shell.ts'
 import type { Digest } from './content-hash.ts'
 import type { Layers } from './layers.ts'
+import { programIdentity } from './program-identity.ts'
 
 /** The part of a service that decides what is built; each of it is an input of the artifact. */
 export type BuildableService = Pick<Service, 'name' | 'path' | 'language' | 'start' | 'build' | 'migrate'>
@@ -48,22 +49,39 @@ export interface Builder {
 
 /**
  * A builder that asks a host for its toolchain once in `forMs`: a release of 19 services asks 19 times within a
- * moment, and a control plane lives longer than a toolchain.
+ * moment, and a control plane lives longer than a toolchain. Where the toolchain is what one program of this machine says
+ * of itself, `program` names it, and it is asked again only when its file has changed.
  */
-export function rememberingToolchain(builder: Builder, forMs = 10_000): Builder {
-  const answers = new WeakMap<Host, { readonly until: number; readonly toolchain: Promise<string> }>()
+export function rememberingToolchain(builder: Builder, { forMs = 10_000, program }: Remembering = {}): Builder {
+  const answers = new WeakMap<Host, Remembered>()
+  const identity = (): string | undefined => (program === undefined ? undefined : programIdentity(program))
   return {
     ...builder,
     toolchain(host) {
       const answer = answers.get(host)
-      if (answer !== undefined && performance.now() < answer.until) {
+      if (answer !== undefined && (performance.now() < answer.until || isSame(answer.identity, identity()))) {
         return answer.toolchain
       }
       const toolchain = builder.toolchain(host)
-      answers.set(host, { until: performance.now() + forMs, toolchain })
+      answers.set(host, { until: performance.now() + forMs, identity: identity(), toolchain })
       // What was missing may be installed in the next moment.
       toolchain.catch(() => answers.delete(host))
       return toolchain
     },
   }
+}
+
+interface Remembering {
+  readonly forMs?: number
+  readonly program?: string
+}
+
+interface Remembered {
+  readonly until: number
+  readonly identity: string | undefined
+  readonly toolchain: Promise<string>
+}
+
+function isSame(before: string | undefined, now: string | undefined): boolean {
+  return before !== undefined && before === now
 }

@@ -13,24 +13,27 @@ import { startOf } from './start.ts'
  * hard links, with one the build gets its own copy, development dependencies included, which go again afterwards. A
  * service that migrates keeps them: migration tools (prisma) usually are among them, and migrations run from the artifact.
  */
-export const nodeBuilder: Builder = rememberingToolchain({
-  language: 'node',
-  version: 1,
-  passedOn: [
-    'NPM_CONFIG_REGISTRY',
-    'npm_config_registry',
-    'NPM_CONFIG_USERCONFIG',
-    'npm_config_userconfig',
-    'NPM_CONFIG_CAFILE',
-    'npm_config_cafile',
-    'NPM_CONFIG_CACHE',
-    'npm_config_cache',
-    'NPM_TOKEN',
-    'NODE_AUTH_TOKEN',
-  ],
-  toolchain,
-  build,
-})
+export const nodeBuilder: Builder = rememberingToolchain(
+  {
+    language: 'node',
+    version: 1,
+    passedOn: [
+      'NPM_CONFIG_REGISTRY',
+      'npm_config_registry',
+      'NPM_CONFIG_USERCONFIG',
+      'npm_config_userconfig',
+      'NPM_CONFIG_CAFILE',
+      'npm_config_cafile',
+      'NPM_CONFIG_CACHE',
+      'npm_config_cache',
+      'NPM_TOKEN',
+      'NODE_AUTH_TOKEN',
+    ],
+    toolchain,
+    build,
+  },
+  { program: 'node' },
+)
 
 async function toolchain(host: Host): Promise<string> {
   const script =

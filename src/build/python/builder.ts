@@ -15,23 +15,26 @@ const CONVENTIONAL = ['main.py', 'app.py', 'src/main.py']
  * environment, which cannot be moved; see docs/decisions. Bytecode is compiled here, so that nothing is written into
  * the artifact when the service runs.
  */
-export const pythonBuilder: Builder = rememberingToolchain({
-  language: 'python',
-  version: 1,
-  passedOn: [
-    'PIP_INDEX_URL',
-    'PIP_EXTRA_INDEX_URL',
-    'PIP_TRUSTED_HOST',
-    'PIP_CERT',
-    'PIP_CONFIG_FILE',
-    'PIP_FIND_LINKS',
-    'PIP_NO_INDEX',
-    'PIP_DEFAULT_TIMEOUT',
-    'PIP_CACHE_DIR',
-  ],
-  toolchain,
-  build,
-})
+export const pythonBuilder: Builder = rememberingToolchain(
+  {
+    language: 'python',
+    version: 1,
+    passedOn: [
+      'PIP_INDEX_URL',
+      'PIP_EXTRA_INDEX_URL',
+      'PIP_TRUSTED_HOST',
+      'PIP_CERT',
+      'PIP_CONFIG_FILE',
+      'PIP_FIND_LINKS',
+      'PIP_NO_INDEX',
+      'PIP_DEFAULT_TIMEOUT',
+      'PIP_CACHE_DIR',
+    ],
+    toolchain,
+    build,
+  },
+  { program: 'python3' },
+)
 
 async function toolchain(host: Host): Promise<string> {
   const script =

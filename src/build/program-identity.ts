@@ -1,0 +1,43 @@
+import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
+
+/**
+ * Equal as long as the program of this name on this machine's PATH is the same file with the same content, as far as
+ * its inode, size and times say. undefined when it is no program of the machine's own format: a wrapper, as version
+ * managers lay them, may run something else tomorrow without having changed.
+ */
+export function programIdentity(name: string, path = process.env['PATH'] ?? ''): string | undefined {
+  for (const folder of path.split(':')) {
+    const found = identityOf(join(folder, name))
+    if (found !== 'absent') return found
+  }
+  return undefined
+}
+
+function identityOf(file: string): string | 'absent' | undefined {
+  let real: string
+  try {
+    real = realpathSync(file)
+  } catch {
+    return 'absent'
+  }
+  try {
+    if (!startsAs(real, ELF)) return undefined
+    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(real)
+    return [real, dev, ino, size, mtimeMs, ctimeMs].join(' ')
+  } catch {
+    return undefined
+  }
+}
+
+function startsAs(file: string, magic: Buffer): boolean {
+  const descriptor = openSync(file)
+  try {
+    const first = Buffer.alloc(magic.length)
+    return readSync(descriptor, first, 0, magic.length, 0) === magic.length && first.equals(magic)
+  } finally {
+    closeSync(descriptor)
+  }
+}

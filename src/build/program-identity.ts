@@ -10,30 +10,32 @@ const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
  */
 export function programIdentity(name: string, path = process.env['PATH'] ?? ''): string | undefined {
   for (const folder of path.split(':')) {
-    const found = identityOf(join(folder, name))
-    if (found !== 'absent') return found
+    const file = realPath(join(folder, name))
+    if (file !== undefined) return identityOf(file)
   }
   return undefined
 }
 
-function identityOf(file: string): string | 'absent' | undefined {
-  let real: string
+function realPath(file: string): string | undefined {
   try {
-    real = realpathSync(file)
+    return realpathSync(file)
   } catch {
-    return 'absent'
+    return undefined
   }
+}
+
+function identityOf(file: string): string | undefined {
   try {
-    if (!startsAs(real, ELF)) return undefined
-    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(real)
-    return [real, dev, ino, size, mtimeMs, ctimeMs].join(' ')
+    if (!startsAs(file, ELF)) return undefined
+    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(file)
+    return [file, dev, ino, size, mtimeMs, ctimeMs].join(' ')
   } catch {
     return undefined
   }
 }
 
 function startsAs(file: string, magic: Buffer): boolean {
-  const descriptor = openSync(file)
+  const descriptor = openSync(file, 'r')
   try {
     const first = Buffer.alloc(magic.length)
     return readSync(descriptor, first, 0, magic.length, 0) === magic.length && first.equals(magic)

@@ -1,6 +1,6 @@
 import type { Artifact } from '../build/artifact.ts'
 import { buildService, findArtifact } from '../build/build-service.ts'
-import type { BuildQuestion } from '../build/build-service.ts'
+import type { BuildOrder, BuildQuestion } from '../build/build-service.ts'
 import type { Service } from '../manifest/fleet.ts'
 import type { Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
@@ -8,6 +8,7 @@ import type { StoredRelease } from './record-store.ts'
 import type { Blueprint } from './records.ts'
 import { blueprintOf, emit, enter } from './scope.ts'
 import type { Scope } from './scope.ts'
+import { tellingFailure } from './service-failure.ts'
 
 /** A running build shows at most this many of its lines: a compiler's hundred thousand warnings are no news. */
 const SHOWN_LINES = 500
@@ -46,7 +47,7 @@ export async function build(
   const trees = await repository.trees(commit, pathsOf(service, blueprint))
   await emit(scope, { kind: 'service', service: name, state: 'building' })
   let lines = 0
-  const { artifact, how, durationMs } = await buildService({
+  const order: BuildOrder = {
     ...question(scope.context, service, blueprint, trees),
     checkout: (folder, options) => repository.checkout(commit, folder, options),
     signal: scope.signal,
@@ -54,7 +55,8 @@ export async function build(
       // Output is for those who watch; a line that cannot be recorded must not fail the build.
       if (lines++ < SHOWN_LINES) emit(scope, { kind: 'output', service: name, line }).catch(() => undefined)
     },
-  })
+  }
+  const { artifact, how, durationMs } = await tellingFailure(scope, { service: name }, () => buildService(order))
   await emit(scope, { kind: 'service', service: name, state: how, ms: Math.round(durationMs) })
   return { artifact }
 }

@@ -1,5 +1,6 @@
 import type { Engine, Workflow } from '../journal/engine.ts'
 import { refusal } from '../problem/problem.ts'
+import { beginAhead } from './ahead.ts'
 import type { Context } from './context.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { followEvents } from './follow-events.ts'
@@ -65,6 +66,7 @@ async function queue(
     )
   }
   const release = await records.add(environment, repository, request)
+  beginAhead(context, release, request.order)
   const [first] = (await records.open(environment)).filter((other) => other.number !== release.number)
   if (first !== undefined)
     await records.emit(release, {

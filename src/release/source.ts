@@ -1,4 +1,5 @@
 import type { Artifact } from '../build/artifact.ts'
+import { fetchFor } from './ahead.ts'
 import { findBuilt } from './build.ts'
 import type { Order } from './records.ts'
 import { survey } from './survey.ts'
@@ -19,8 +20,9 @@ export interface Sourced {
 /** The source step: which commit of which branch, what it says of the fleet, and why each service differs. */
 export async function source(scope: Scope, order: Order): Promise<Sourced> {
   await enter(scope, 'source')
-  if (order.goal === 'deploy') await askTools(scope)
-  const found = await survey(scope.context, scope.ref, order)
+  const found = await survey(scope.context, scope.ref, order, (repository) =>
+    fetchFor(scope.context, scope.ref, repository),
+  )
   await scope.context.records.change(scope.ref, {
     blueprint: found.blueprint,
     deviations: found.deviations,
@@ -36,16 +38,6 @@ export async function source(scope: Scope, order: Order): Promise<Sourced> {
     build: missing,
     planning: { reasons: found.reasons, ...(found.members === undefined ? {} : { members: found.members }) },
   }
-}
-
-/**
- * Has the builders ask for their tools' versions, which takes as long as the fetch and can be done meanwhile. What is
- * missing is told when an artifact is looked for.
- */
-async function askTools({ context, ref }: Scope): Promise<void> {
-  const live = await context.records.live(ref)
-  for (const language of new Set(live?.blueprint?.services.map((service) => service.language)))
-    context.builder(language).toolchain(context.buildHost).catch(() => undefined)
 }
 
 async function knownArtifacts(scope: Scope, found: Survey, order: Order): Promise<ReadonlyMap<string, Artifact>> {

@@ -26,18 +26,18 @@ export async function stage(scope: Scope, host: string): Promise<void> {
 
   const live = await scope.context.records.live(scope.ref)
   const fence = await fenceAt(scope, site)
+  const name = setNames.shielded(release.number)
+  const routes = newRoutes({ name, release: release.number, host, set, plan, before }, true)
+  const token = await setToken(scope.context, scope.ref)
   // None of these waits for another, and none touches what is live.
   await Promise.all([
     site.runtime.prepare(site.host, fence),
     uploadAll(scope, site, moving),
     layEnvironments(scope, site, release, moving),
-    site.router.shape(site.host, fence, routesOf({ ...live?.set, ...set })),
+    site.router
+      .shape(site.host, fence, routesOf({ ...live?.set, ...set }))
+      .then(() => site.router.lay(site.host, fence, routes, token)),
   ])
-  const routes = newRoutes(
-    { name: setNames.shielded(release.number), release: release.number, host, set, plan, before },
-    true,
-  )
-  await site.router.lay(site.host, await fenceAt(scope, site), routes, await setToken(scope.context, scope.ref))
   for (const service of Object.keys(moving)) await emit(scope, { kind: 'service', service, host, state: 'staged' })
 }
 
@@ -49,8 +49,9 @@ export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'p
 }
 
 async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
-  const folder = { kind: 'folder', path: `${site.root}/artifacts` } as const
-  await act(site.host, await fenceAt(scope, site), [folder], { signal: scope.signal })
+  // An upload is no act: it lays what has its content for a name, which no later release can mind. Whether this release
+  // still has the right to is asked all the same.
+  await fenceAt(scope, site)
   await Promise.all(
     Object.values(moving).map(async ({ artifact }) => {
       const source = await scope.context.store.folderOf(artifact)

@@ -1,6 +1,7 @@
 import { awaitReady } from '../runtimes/ready.ts'
 import { planned } from './stage.ts'
 import { blueprintOf, emit, enter, fenceAt, setToken, siteOf, sites } from './scope.ts'
+import { tellingFailure } from './service-failure.ts'
 import type { Scope, Site } from './scope.ts'
 import { movesOn, slotSpec } from './slots.ts'
 import type { StoredRelease } from './record-store.ts'
@@ -24,7 +25,12 @@ export interface StartInput {
   readonly slot: 'a' | 'b'
 }
 
-export async function startAndWait({ scope, site, release, service, slot }: StartInput): Promise<void> {
+export function startAndWait(input: StartInput): Promise<void> {
+  const who = { service: input.service, host: input.site.host.name }
+  return tellingFailure(input.scope, who, () => bringUp(input))
+}
+
+async function bringUp({ scope, site, release, service, slot }: StartInput): Promise<void> {
   const member = planned(release).set[service]!
   const token = await setToken(scope.context, scope.ref)
   const spec = slotSpec({ layout: site.layout, member, slot, release: release.number, token })

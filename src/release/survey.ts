@@ -24,19 +24,25 @@ export interface Survey {
 
 const MANIFEST = 'drover.yaml'
 
-export async function survey(context: Context, environment: EnvironmentRef, order: Order): Promise<Survey> {
+/** `fetch` brings the mirror up to date, where the caller knows better when that is needed. */
+export async function survey(
+  context: Context,
+  environment: EnvironmentRef,
+  order: Order,
+  fetch = (repository: Repository): Promise<void> => repository.fetch(),
+): Promise<Survey> {
   return order.goal === 'deploy'
-    ? surveySource(context, environment, order)
+    ? surveySource(context, environment, { ...order, fetch })
     : surveyRecords(context, environment, order)
 }
 
 async function surveySource(
   context: Context,
   environment: EnvironmentRef,
-  order: Order & { goal: 'deploy' },
+  order: Order & { goal: 'deploy' } & { readonly fetch: (repository: Repository) => Promise<void> },
 ): Promise<Survey> {
   const repository = await context.repository(environment.fleet, order.repository)
-  await repository.fetch()
+  await order.fetch(repository)
   const ref = order.ref ?? (await branchOf(repository, environment))
   const commit = await repository.resolve(ref)
   const fleet = await manifestAt(repository, commit.id)
@@ -76,7 +82,9 @@ function manifestAt(repository: Repository, commit: string): Promise<Fleet> {
 }
 
 async function readManifest(repository: Repository, commit: string): Promise<Fleet> {
-  const text = await repository.read(commit, MANIFEST)
+  const files = repository.at(commit)
+  // The listing, which the checks will ask for, is made meanwhile.
+  const [text] = await Promise.all([repository.read(commit, MANIFEST), files.list('')])
   if (text === undefined) {
     throw refusal(
       'release/no-manifest',
@@ -85,7 +93,7 @@ async function readManifest(repository: Repository, commit: string): Promise<Fle
       'Commit one; `drover init` writes a draft.',
     )
   }
-  const { fleet, problems } = await loadManifest(text, { file: MANIFEST, repository: repository.at(commit) })
+  const { fleet, problems } = await loadManifest(text, { file: MANIFEST, repository: files })
   if (fleet === undefined) throw new Refusal(problems)
   return fleet
 }

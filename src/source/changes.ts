@@ -37,11 +37,14 @@ export interface ChangesOptions {
 export async function changedServices(options: ChangesOptions): Promise<Change[]> {
   const { services, before, after, repository } = options
   const paths = [...new Set(services.flatMap((service) => pathsOf(service, options.fleetShared)))]
-  const now = await repository.trees(after, paths)
+  const [now, isKnown] = await Promise.all([
+    repository.trees(after, paths),
+    before === undefined ? false : repository.has(before),
+  ])
   if (before === undefined) {
     return services.map((service) => whole(service, now, 'added', 'nothing was released before'))
   }
-  if (!(await repository.has(before))) {
+  if (!isKnown) {
     const why = `commit ${before.slice(0, 10)}, which is live, is no longer in the repository`
     return services.map((service) => whole(service, now, 'changed', why))
   }

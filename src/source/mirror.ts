@@ -25,6 +25,8 @@ export interface Mirror {
   read(call: GitCall, expected?: readonly number[]): Promise<Outcome>
   /** Brings branches and tags up to date; what was force-pushed or deleted follows. */
   fetch(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
+  /** The full name of the server's default branch at the last fetch; undefined when it does not show plainly. */
+  defaultBranch(): Promise<string | undefined>
   /** Checks the copy and gets a new one when it is damaged; true when it was. */
   heal(): Promise<boolean>
 }
@@ -50,6 +52,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
       await fetchMirror(whole, signal)
       mirror.found.clear()
     },
+    defaultBranch: () => ownDefault(folder),
     // Many readers meet the same damage at the same time.
     heal: () =>
       (healing ??= heal(whole).finally(() => {

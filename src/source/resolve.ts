@@ -6,6 +6,8 @@ import type { Commit } from './commit.ts'
 import type { Mirror } from './mirror.ts'
 
 const LISTED_BRANCHES = 8
+/** Git's exit code for a name that it does not know; other damage has it too, and shows in the next question. */
+const UNKNOWN_REVISION = 128
 
 /**
  * The commit of a branch, a tag or a commit id (at least 4 digits of it), looked for in that order; `HEAD` is the
@@ -16,6 +18,8 @@ export async function resolve(mirror: Mirror, ref: string): Promise<Commit> {
     return await resolve(mirror, await defaultBranch(mirror))
   }
   const name = ref.replace(/^refs\/(heads|tags)\//, '')
+  const tip = await branchTip(mirror, ref, name)
+  if (tip !== undefined) return tip
   const candidates = candidateNames(ref, name)
   const answers = candidates.length === 0 ? [] : await lookUp(mirror, candidates)
   const found = answers.findIndex((answer) => /^[0-9a-f]{40,64}$/.test(answer))
@@ -28,6 +32,17 @@ export async function resolve(mirror: Mirror, ref: string): Promise<Commit> {
   }
   mirror.found.add(commit.id)
   return candidates[found]?.startsWith('refs/heads/') === true ? { ...commit, branch: name } : commit
+}
+
+/** Most refs are branches: one call of git instead of two. */
+async function branchTip(mirror: Mirror, ref: string, name: string): Promise<Commit | undefined> {
+  if (!isRefName(name) || ref.startsWith('refs/tags/')) return undefined
+  const argv = ['log', '-z', '-1', COMMIT_FORMAT, '--end-of-options', `refs/heads/${name}`, '--']
+  const outcome = await mirror.read({ argv }, [0, UNKNOWN_REVISION])
+  const [commit] = outcome.ok ? parseCommits(outcome.stdout) : []
+  if (commit === undefined) return undefined
+  mirror.found.add(commit.id)
+  return { ...commit, branch: name }
 }
 
 /** Refuses, all at once, ids that are not commits of the mirror: a branch was force-pushed, or the id is of elsewhere. */
@@ -51,7 +66,7 @@ export async function missingCommits(mirror: Mirror, ids: readonly string[]): Pr
 
 /** A full ref name, so that it is not looked for a second time as anything else. */
 async function defaultBranch(mirror: Mirror): Promise<string> {
-  return (await mirror.read({ argv: ['symbolic-ref', 'HEAD'] })).stdout.trim()
+  return (await mirror.defaultBranch()) ?? (await mirror.read({ argv: ['symbolic-ref', 'HEAD'] })).stdout.trim()
 }
 
 /** One line per name, in order: the commit's id, or a text that ends in `missing`. */

@@ -5,6 +5,8 @@ import type { Operation } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
 import { renderEcosystem } from './ecosystem.ts'
 import { pm2Environment, pm2Home } from './home.ts'
+import { scriptArgv } from './scripts.ts'
+import { slotFiles } from './slot-files.ts'
 
 /** The environment's folder on the host and the PM2 program there. */
 export interface Pm2Place {
@@ -12,9 +14,12 @@ export interface Pm2Place {
   readonly program: string
 }
 
-/** One thing that PM2 is to do, or a file that is to go between two of them. */
+type Slots = readonly (SlotRef & { readonly drainMs: number })[]
+
+/** One thing that PM2 is to do, processes that have to end before the next, or a file that has to go. */
 export type Pm2Call =
-  | { readonly verb: 'start' | 'delete'; readonly slots: readonly (SlotRef & { readonly drainMs: number })[] }
+  | { readonly verb: 'start' | 'delete'; readonly slots: Slots }
+  | { readonly verb: 'end'; readonly slots: Slots }
   | { readonly verb: 'remove'; readonly path: string }
 
 /**
@@ -25,6 +30,7 @@ export function pm2Calls(place: Pm2Place, calls: readonly Pm2Call[]): readonly O
   const files: { path: string; content: string }[] = []
   const words = calls.flatMap((call) => {
     if (call.verb === 'remove') return [call.verb, call.path]
+    if (call.verb === 'end') return [call.verb, JSON.stringify(endingArgv(place.root, call.slots))]
     const content = renderEcosystem(place.root, call.slots)
     // Named by content: calls of other slots at the same time have files of their own.
     const name = `${call.verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
@@ -38,6 +44,12 @@ export function pm2Calls(place: Pm2Place, calls: readonly Pm2Call[]): readonly O
     alone(place, ['node', '-e', script, place.program, ...words]),
     ...files.map(({ path }): Operation => ({ kind: 'remove', path })),
   ]
+}
+
+/** The argument list of `sh` that marks slots as stopped and ends their processes. */
+export function endingArgv(root: string, slots: Slots): readonly string[] {
+  const pairs = slots.flatMap((slot) => [slotFiles(root, slot).folder, String(Math.max(0, Math.round(slot.drainMs)))])
+  return scriptArgv('stop', pairs)
 }
 
 /** PM2's home, readable by nobody else: whoever reaches its sockets can start programs. */

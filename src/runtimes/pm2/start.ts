@@ -9,7 +9,7 @@ import type { SlotSpec } from '../runtime.ts'
 import { pm2Calls } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
-import { endProcesses, registered, sameSlot, slotClaim } from './stop.ts'
+import { registered, sameSlot, slotClaim } from './stop.ts'
 import { survey } from './survey.ts'
 import type { Survey } from './survey.ts'
 
@@ -48,9 +48,9 @@ export async function startSlots(
 }
 
 /**
- * What was in a slot is ended first. The new launcher is laid while PM2 may still know the slot and so may run it, but
- * it refuses as long as the mark `stop` is there; one call of PM2 then forgets the slot, takes the mark away and starts
- * it. Cut off anywhere, it is simply done again.
+ * What was in a slot ends first, marked with `stop`. The new launcher is laid over the old one while PM2 may still run
+ * it, but it refuses as long as the mark is there. PM2 forgets the slot, the mark goes, and PM2 starts it. Cut off
+ * anywhere, it is simply done again.
  */
 function startOperations(
   root: string,
@@ -64,10 +64,16 @@ function startOperations(
   const known = registered(held, found.slots)
   const files = specs.map((spec) => slotFiles(root, spec))
   return [
-    ...(held.length === 0 ? [] : [endProcesses(root, held)]),
     ...files.map(({ folder }): Operation => ({ kind: 'folder', path: folder })),
+    ...held.map((slot): Operation => ({
+      kind: 'write',
+      path: slotFiles(root, slot).stop,
+      content: '',
+      volatile: true,
+    })),
     ...specs.flatMap((spec) => layOperations(root, spec)),
     ...pm2Calls({ root, program }, [
+      ...(held.length === 0 ? [] : [{ verb: 'end', slots: held } as const]),
       ...(known.length === 0 ? [] : [{ verb: 'delete', slots: known } as const]),
       ...files.flatMap(({ starts, stop }) => [starts, stop].map((path) => ({ verb: 'remove', path }) as const)),
       { verb: 'start', slots: specs },

@@ -2,9 +2,8 @@ import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
-import { pm2Calls } from './calls.ts'
+import { endingArgv, pm2Calls } from './calls.ts'
 import type { Pm2Place } from './calls.ts'
-import { scriptOperation } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
 import { survey } from './survey.ts'
 import type { SurveyedSlot } from './survey.ts'
@@ -42,15 +41,11 @@ export function stopOperations(
 ): readonly Operation[] {
   const known = registered(slots, surveyed)
   return [
-    endProcesses(place.root, slots),
+    // Apart from PM2, which others may need while these drain.
+    { kind: 'run', program: 'sh', argv: endingArgv(place.root, slots) },
     ...(known.length === 0 ? [] : pm2Calls(place, [{ verb: 'delete', slots: known }])),
     ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).run })),
   ]
-}
-
-export function endProcesses(root: string, slots: readonly Stopping[]): Operation {
-  const argv = slots.flatMap((slot) => [slotFiles(root, slot).folder, String(Math.max(0, Math.round(slot.drainMs)))])
-  return scriptOperation('stop', argv)
 }
 
 /** Those that PM2 may know. */

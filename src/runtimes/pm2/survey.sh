@@ -23,6 +23,7 @@ alive() {
   [ "$2" != Z ] && [ "$2" != X ] && [ "${21}" = "$1" ]
 }
 
+own=
 for slot; do
   { read -r json <"$slot/slot.json"; } 2>/dev/null || continue
   slot_name=${slot##*/} service=${slot%/*}
@@ -31,7 +32,9 @@ for slot; do
   [ ! -e "$slot/stop" ] || stop=1
   [ ! -e "$slot/run" ] || registered=1
   if { read -r count ms pid ticks started_boot <"$slot/starts"; } 2>/dev/null; then
-    if [ "$started_boot" = "$boot" ] && alive "$pid" "$ticks"; then alive=1; fi
+    if [ "$started_boot" = "$boot" ] && alive "$pid" "$ticks"; then
+      alive=1 own="$own /proc/$pid/fd"
+    fi
   fi
   printf 'slot %s %s %s %s %s %s %s %s\n%s\n' "$service" "$slot_name" "$stop" "$registered" "$alive" "$count" "$ms" "$pid" "$json"
 done
@@ -53,7 +56,10 @@ cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$ports" '
     hex = substr($2, length($2) - 3)
     if (hex in port_of && !(hex in seen)) { seen[hex] = 1; print port_of[hex], $10 }
   }' | while read -r port inode; do
-  fd=$(find /proc/[0-9]*/fd -lname "socket:\\[$inode\\]" 2>/dev/null | head -n 1)
+  # Most often a slot itself has it; all processes of the machine are many.
+  fd=''
+  [ -z "$own" ] || fd=$(find $own -lname "socket:\\[$inode\\]" 2>/dev/null | head -n 1)
+  [ -n "$fd" ] || fd=$(find /proc/[0-9]*/fd -lname "socket:\\[$inode\\]" 2>/dev/null | head -n 1)
   pid=${fd#/proc/} program=unknown marker='' folder=''
   pid=${pid%%/*}
   if [ -n "$pid" ]; then

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
+import { endingArgv } from './calls.ts'
 import { pm2Home } from './home.ts'
 import { scriptOperation } from './scripts.ts'
-import { slotFiles } from './slot-files.ts'
 import { drainTime, slotClaim } from './stop.ts'
 import { survey } from './survey.ts'
 
@@ -14,12 +14,11 @@ export async function teardownPm2(host: Host, fence: Fence): Promise<void> {
   const home = pm2Home(root)
   const { slots } = await survey(host, root)
   const stopping = slots.map((slot) => ({ ...slot, drainMs: slot.spec.drainMs }))
-  const argv = stopping.flatMap((slot) => [slotFiles(root, slot).folder, String(slot.drainMs)])
   await act(
     host,
     fence,
     [
-      scriptOperation('stop', argv),
+      { kind: 'run', program: 'sh', argv: endingArgv(root, stopping) },
       scriptOperation('quit', [home.folder]),
       { kind: 'remove', path: join(root, 'slots') },
       { kind: 'remove', path: home.folder },

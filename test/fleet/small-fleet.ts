@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -12,6 +12,12 @@ export interface Behaviour {
   /** GETs answer 500 from the n-th request on. */
   readonly failAfter?: number
   readonly ignoresSigterm?: boolean
+  /** How long it thinks about every request but a readiness probe. */
+  readonly answersAfterMs?: number
+  /** Written line by line to its output before it does anything else. */
+  readonly printsMegabytes?: number
+  /** A file to which it adds a line for every request but readiness probes. */
+  readonly notesRequestsIn?: string
 }
 
 export interface SmallFleet {
@@ -21,6 +27,8 @@ export interface SmallFleet {
   readonly ports: Readonly<Record<string, number>>
   /** Commits new behaviours (and whatever else was written) on main; gives the commit's id. */
   commit(behaviours: Readonly<Record<string, Behaviour>>, message?: string): Promise<string>
+  /** Rewrites drover.yaml for the next commit. */
+  rewrite(change: (manifest: string) => string): Promise<void>
   git(...argv: string[]): string
 }
 
@@ -30,6 +38,8 @@ export interface SmallFleetOptions {
   readonly journal: string
   readonly watch?: string
   readonly warm?: string
+  /** The environment's folder on the host; absent: where Drover puts it. */
+  readonly root?: string
 }
 
 /** config <- gateway <- shop, and `jobs`, a singleton: four services without dependencies, in a git repository of their own. */
@@ -56,7 +66,8 @@ export async function makeSmallFleet(options: SmallFleetOptions): Promise<SmallF
     ).trim()
   await mkdir(folder, { recursive: true })
   git('init', '-q', '-b', 'main')
-  await writeFile(join(folder, 'drover.yaml'), manifest(options, services, free))
+  const manifestFile = join(folder, 'drover.yaml')
+  await writeFile(manifestFile, manifest(options, services, free))
   for (const service of services) await writeService(folder, service, { version: '1' })
   git('add', '-A')
   git('commit', '-q', '-m', 'first')
@@ -65,6 +76,7 @@ export async function makeSmallFleet(options: SmallFleetOptions): Promise<SmallF
     services,
     ports,
     git,
+    rewrite: async (change) => writeFile(manifestFile, change(await readFile(manifestFile, 'utf8'))),
     async commit(behaviours, message = 'change') {
       for (const [service, behaviour] of Object.entries(behaviours)) await writeService(folder, service, behaviour)
       git('add', '-A')
@@ -75,7 +87,7 @@ export async function makeSmallFleet(options: SmallFleetOptions): Promise<SmallF
 }
 
 function manifest(
-  { watch = '1s', warm = '30s', journal }: SmallFleetOptions,
+  { watch = '1s', warm = '30s', journal, root }: SmallFleetOptions,
   services: readonly string[],
   free: readonly number[],
 ): string {
@@ -88,10 +100,11 @@ function manifest(
     (service, index) =>
       `  ${service}: { port: ${free[index * 3]}, slots: [${free[index * 3 + 1]}, ${free[index * 3 + 2]}]${needs[service] ?? ''} }`,
   )
+  const place = root === undefined ? '' : ` root: ${JSON.stringify(root)},`
   return `fleet: small
 defaults: { drain: 2s, ready: { path: /ready, timeout: 4s } }
 environments:
-  test: { branch: main, verify: { watch: ${watch}, errors: 2%, requests: 5 }, warm: ${warm}, variables: { JOURNAL: ${JSON.stringify(journal)} } }
+  test: { branch: main, verify: { watch: ${watch}, errors: 2%, requests: 5 }, warm: ${warm},${place} variables: { JOURNAL: ${JSON.stringify(journal)} } }
 services:
 ${lines.join('\n')}
 `
@@ -121,6 +134,7 @@ const http = require('node:http')
 const fs = require('node:fs')
 const behaviour = require('./behaviour.json')
 const { PORT, HOST, DROVER_SERVICE, DROVER_SLOT, JOURNAL, CONFIG_URL, DROVER_SET } = process.env
+for (let line = 0; line < (behaviour.printsMegabytes ?? 0) * 1024; line++) fs.writeSync(1, 'x'.repeat(1023) + '\\n')
 if (behaviour.start === 'exit') { console.error('cannot start: behaviour says exit'); process.exit(3) }
 const note = (what) => fs.appendFileSync(JOURNAL, JSON.stringify({ what, pid: process.pid, at: Date.now(), version: behaviour.version }) + '\\n')
 let asked = 0, ready = false, seenConfig
@@ -128,12 +142,15 @@ const server = http.createServer((request, response) => {
   request.resume()
   request.on('end', () => {
     if (request.url === '/ready') return answer(response, ready ? 200 : 503, { ready })
+    if (behaviour.notesRequestsIn) fs.appendFileSync(behaviour.notesRequestsIn, behaviour.version + ' ' + request.url + '\\n')
     asked++
-    if (behaviour.failAfter !== undefined && asked > behaviour.failAfter) return answer(response, 500, { error: 'worn out' })
-    if (request.url === '/slow') return setTimeout(() => answer(response, 200, self()), 300)
-    answer(response, 200, self())
+    const status = behaviour.failAfter !== undefined && asked > behaviour.failAfter ? 500 : 200
+    const afterMs = request.url === '/slow' ? 300 : behaviour.answersAfterMs
+    if (afterMs === undefined) reply(response, status)
+    else setTimeout(reply, afterMs, response, status)
   })
 })
+const reply = (response, status) => answer(response, status, status === 200 ? self() : { error: 'worn out' })
 const self = () => ({ service: DROVER_SERVICE, version: behaviour.version, slot: DROVER_SLOT, pid: process.pid, seenConfig })
 const answer = (response, status, body) => { response.writeHead(status, { 'content-type': 'application/json' }); response.end(JSON.stringify(body)) }
 server.keepAliveTimeout = 65000

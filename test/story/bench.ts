@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { openControlPlane } from '../../src/drivers.ts'
-import type { OpenedControlPlane } from '../../src/drivers.ts'
+import type { ControlPlaneOptions, OpenedControlPlane } from '../../src/drivers.ts'
 import type { EnvironmentRef, Order, Release, ReleaseEvent } from '../../src/release/records.ts'
+import type { Secret } from '../../src/secrets/secret.ts'
 import { makeSmallFleet } from '../fleet/small-fleet.ts'
 import type { SmallFleet } from '../fleet/small-fleet.ts'
 
@@ -22,25 +24,48 @@ export interface StoryBench {
   readonly fleet: SmallFleet
   readonly deploy: Order
   /** Closed with the test at the latest. */
-  open(): Promise<OpenedControlPlane>
-  /** Runs a control plane in a process of its own: deploys, or follows the newest release; says how it ended. */
-  child(options: { readonly dieAt?: string; readonly order?: Order | 'resume' }): ChildRun
+  open(options?: Partial<ControlPlaneOptions>): Promise<OpenedControlPlane>
+  /** Runs a control plane in a process of its own and says how the release that it followed ended. */
+  child(options: ChildOptions): ChildRun
+}
+
+export interface BenchOptions {
+  readonly watch?: string
+  readonly warm?: string
+  /** The environment's folder on the host; absent: below the home. */
+  readonly root?: string
+  /** Absent: the embedded PostgreSQL of each home. */
+  readonly databaseUrl?: Secret
+}
+
+export interface ChildOptions {
+  /** `resume` follows the newest release, `serve` works until it is killed. Absent: deploys. */
+  readonly order?: Order | 'resume' | 'serve'
+  readonly dieAt?: string
+  /** Where several processes are to die at one point, only the first that gets there does: it makes this file. */
+  readonly death?: string
+  /** Absent: the home of the bench. */
+  readonly home?: string
 }
 
 export interface ChildRun {
   readonly process: ChildProcess
+  /** Once its control plane works. */
+  opened(): Promise<void>
   /** How the release ended, or undefined when the process was killed before. */
   ended(): Promise<{ readonly outcome: string; readonly number: number } | undefined>
 }
 
-export async function storyBench(t: TestContext, options: { watch?: string; warm?: string } = {}): Promise<StoryBench> {
+export async function storyBench(t: TestContext, options: BenchOptions = {}): Promise<StoryBench> {
+  const { databaseUrl, ...fleetOptions } = options
+  const database = databaseUrl === undefined ? {} : { databaseUrl }
   const folder = await mkdtemp(join(tmpdir(), 'drover-story-'))
   await chmod(folder, 0o755)
   const home = join(folder, 'home')
   const fleet = await makeSmallFleet({
     folder: join(folder, 'repository'),
     journal: join(folder, 'jobs.jsonl'),
-    ...options,
+    ...fleetOptions,
   })
   const children = new Set<ChildProcess>()
   const opened = new Set<OpenedControlPlane>()
@@ -48,7 +73,7 @@ export async function storyBench(t: TestContext, options: { watch?: string; warm
   t.after(async () => {
     for (const child of children) child.kill('SIGKILL')
     for (const control of opened) await control.close()
-    const control = await openControlPlane(optionsFor(home))
+    const control = await openControlPlane({ ...optionsFor(home), ...database })
     await control.controlPlane.teardown(ENVIRONMENT, 'test').catch(() => undefined)
     await control.close()
     await rm(folder, { recursive: true, force: true })
@@ -58,12 +83,12 @@ export async function storyBench(t: TestContext, options: { watch?: string; warm
     home,
     fleet,
     deploy,
-    open: async () => {
-      const control = await openControlPlane(optionsFor(home))
+    open: async (others = {}) => {
+      const control = await openControlPlane({ ...optionsFor(home), ...database, ...others })
       opened.add(control)
       return control
     },
-    child: ({ dieAt, order = deploy }) => startChild(children, home, order, dieAt),
+    child: (child) => startChild(children, { home, order: deploy, ...child }, databaseUrl),
   }
 }
 
@@ -76,10 +101,10 @@ function pm2Program(): string {
   return existsSync(own) ? own : 'pm2'
 }
 
-function startChild(children: Set<ChildProcess>, home: string, order: Order | 'resume', dieAt = ''): ChildRun {
-  const what = order === 'resume' ? order : JSON.stringify(order)
-  const argv = [join(import.meta.dirname, 'control-plane-process.ts'), home, what, dieAt]
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+function startChild(children: Set<ChildProcess>, task: ChildOptions, databaseUrl: Secret | undefined): ChildRun {
+  const argv = [join(import.meta.dirname, 'control-plane-process.ts'), JSON.stringify(task)]
+  const env = { ...process.env, DATABASE_URL: databaseUrl?.open() ?? '' }
+  const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.add(child)
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -88,6 +113,9 @@ function startChild(children: Set<ChildProcess>, home: string, order: Order | 'r
   const exited = once(child, 'close')
   return {
     process: child,
+    opened: async () => {
+      while (said === '') await Promise.race([once(child.stdout, 'data'), exited.then(() => assert.notEqual(said, ''))])
+    },
     ended: async () => {
       const guard = setTimeout(() => child.kill('SIGKILL'), HANG_MS)
       await exited
@@ -123,8 +151,13 @@ export async function answers(
 }
 
 /** Reads from the host, not from Drover's records, which set is live. */
-export async function liveSet(home: string): Promise<string> {
-  return (await readlink(join(home, 'hosts/small/test/router/live'))).split('/').at(-1)!
+export function liveSet(home: string): Promise<string> {
+  return liveSetIn(join(home, 'hosts/small/test'))
+}
+
+/** The same where the environment has a folder of its own. */
+export async function liveSetIn(root: string): Promise<string> {
+  return (await readlink(join(root, 'router/live'))).split('/').at(-1)!
 }
 
 /** The most singletons that ever ran at the same time, and how many ran at the end, by what they noted themselves. */

@@ -27,22 +27,23 @@ export type Pm2Call =
  * slot that PM2 does not know are fine.
  */
 export function pm2Calls(place: Pm2Place, calls: readonly Pm2Call[]): readonly Operation[] {
-  const files: { path: string; content: string }[] = []
+  const files = new Map<string, string>()
   const words = calls.flatMap((call) => {
     if (call.verb === 'remove') return [call.verb, call.path]
     if (call.verb === 'end') return [call.verb, JSON.stringify(endingArgv(place.root, call.slots))]
     const content = renderEcosystem(place.root, call.slots)
     // Named by content: calls of other slots at the same time have files of their own.
-    const name = `${call.verb}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
-    files.push({ path: join(pm2Home(place.root).folder, name), content })
-    return [call.verb, files.at(-1)!.path]
+    const name = `slots-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.json`
+    const path = join(pm2Home(place.root).folder, name)
+    files.set(path, content)
+    return [call.verb, path]
   })
   const script = readFileSync(new URL('call.cjs', import.meta.url), 'utf8')
   return [
     ...homeOperations(place.root),
-    ...files.map(({ path, content }): Operation => ({ kind: 'write', path, content, volatile: true })),
+    ...[...files].map(([path, content]): Operation => ({ kind: 'write', path, content, volatile: true })),
     alone(place, ['node', '-e', script, place.program, ...words]),
-    ...files.map(({ path }): Operation => ({ kind: 'remove', path })),
+    ...[...files.keys()].map((path): Operation => ({ kind: 'remove', path })),
   ]
 }
 
@@ -59,7 +60,12 @@ export function homeOperations(root: string): readonly Operation[] {
     { kind: 'folder', path: home.folder, mode: 0o700 },
     ...(home.folder === home.link ? [] : [{ kind: 'link', path: home.link, target: home.folder } as const]),
     // Without it the daemon measures the whole machine every 30 s.
-    { kind: 'write', path: join(home.folder, 'module_conf.json'), content: '{"pm2":{"sysmonit":"false"}}\n' },
+    {
+      kind: 'write',
+      path: join(home.folder, 'module_conf.json'),
+      content: '{"pm2":{"sysmonit":"false"}}\n',
+      volatile: true,
+    },
   ]
 }
 

@@ -160,6 +160,7 @@ test('PM2 asks nobody on the network', () => {
     PM2_CONCURRENT_ACTIONS: '32',
     PM2_NO_INTERACTION: 'true',
     PM2_SILENT: 'true',
+    NODE_COMPILE_CACHE: '/srv/shop/pm2/compiled',
     PM2_DISABLE_VERSION_CHECK: 'true',
     PM2_DISCRETE_MODE: 'true',
   })

@@ -140,13 +140,15 @@ async function explain(options: AwaitReady, verdict: Exclude<Verdict, { kind: 'r
       'Does it start with the same variables on your machine?',
     )
   }
-  const asked =
-    port === undefined ? `running for ${readiness.steadyMs} ms` : `a 2xx of ${readiness.path} on port ${port}`
-  const last = port === undefined ? '' : `, last answer ${verdict.lastAnswer}`
+  const within = `within ${readiness.timeoutMs} ms`
+  const what =
+    port === undefined
+      ? `did not run for ${readiness.steadyMs} ms ${within}`
+      : `gave no 2xx for ${readiness.path} on port ${port} ${within}, its last answer: ${verdict.lastAnswer}`
   return refusal(
     'runtimes/never-ready',
     at,
-    scrub(`no ${asked} within ${readiness.timeoutMs} ms${last}; ${log}`, secrets),
+    scrub(`${what}; ${log}`, secrets),
     'Is the path right, and is everything there that the service needs? `ready.timeout` in drover.yaml sets the time.',
   )
 }

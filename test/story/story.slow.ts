@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Release, ReleaseEvent } from '../../src/release/records.ts'
-import { answers, carryOut, ENVIRONMENT, jobsAtOnce, liveSet, storyBench, trickle } from './bench.ts'
+import { answers, carryOut, ENVIRONMENT, jobsAtOnce, storyBench, trickle } from './bench.ts'
 
 describe('the story of a release', { concurrency: false }, () => {
   it('first, changed, unchanged, back, and back for one service', { timeout: 180_000 }, async (t) => {
@@ -58,40 +55,6 @@ describe('the story of a release', { concurrency: false }, () => {
     assert.deepEqual(failed, [])
     assert.deepEqual(await jobsAtOnce(bench.folder), { most: 1, now: 1 })
   })
-
-  it(
-    'leaves users untouched when a service never gets ready, exits, hangs or holds a stranger at its port',
-    { timeout: 180_000 },
-    async (t) => {
-      const bench = await storyBench(t, { watch: '300ms' })
-      const control = await bench.open()
-      await carryOut(control, bench.deploy)
-      const before = await answers(bench.fleet)
-      const traffic = trickle(bench.fleet)
-
-      for (const start of ['never', 'exit', 'hang'] as const) {
-        await bench.fleet.commit({ shop: { version: start, start }, jobs: { version: start } })
-        const { release } = await carryOut(control, bench.deploy)
-        assert.equal(release.outcome, 'restored', start)
-        assert.match(
-          release.problems[0]?.code ?? '',
-          start === 'exit' ? /^runtimes\/exited$/ : /^runtimes\/never-ready$/,
-        )
-        assert.equal(release.switchedAt, undefined)
-        assert.deepEqual(await answers(bench.fleet), before)
-      }
-      const stranger = createServer().listen(await idlePort(bench.fleet.folder, 'shop'), '127.0.0.1')
-      await bench.fleet.commit({ shop: { version: 'blocked' }, jobs: { version: 'blocked' } })
-      const { release } = await carryOut(control, bench.deploy)
-      stranger.close()
-      assert.equal(release.outcome, 'restored')
-      assert.match(release.problems[0]?.what ?? '', new RegExp(`${process.pid}`), 'the holder of the port is not named')
-
-      assert.deepEqual((await traffic.stop()).failed, [])
-      assert.deepEqual(await answers(bench.fleet), before)
-      assert.equal(await liveSet(bench.home), 'r1')
-    },
-  )
 
   it(
     'switches back by itself when the new version fails under traffic, and no request fails',
@@ -193,12 +156,4 @@ function startOrder(events: readonly ReleaseEvent[]): string[] {
 
 function versions(all: Awaited<ReturnType<typeof answers>>): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([service, { version }]) => [service, version]))
-}
-
-/** The port of slot b, from the manifest. */
-async function idlePort(folder: string, service: string): Promise<number> {
-  const line = (await readFile(join(folder, 'drover.yaml'), 'utf8'))
-    .split('\n')
-    .find((text) => text.startsWith(`  ${service}:`))
-  return Number(/slots: \[\d+, (\d+)\]/.exec(line ?? '')?.[1])
 }

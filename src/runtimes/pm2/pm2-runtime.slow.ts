@@ -252,6 +252,20 @@ describe('PM2: environment', () => {
     await assert.rejects(stat(pm2Home(bench.root).folder))
   })
 
+  test('the log of a slot begins with what runs in it', async (t) => {
+    const bench = await pm2Bench(t)
+    const one = await bench.custom('shop', 'echo "this is one"; exec sleep 100')
+    const two = { ...(await bench.custom('shop', 'echo "this is two"; exec sleep 100')), artifact: 'two' }
+    await bench.runtime.start(bench.host, fence(bench), [one])
+    await until(async () => (await bench.runtime.tail(bench.host, bench.root, one, 9)).length > 0)
+
+    await bench.runtime.start(bench.host, fence(bench), [two])
+
+    await until(async () => (await bench.runtime.tail(bench.host, bench.root, two, 9)).includes('this is two'))
+    assert.deepEqual(await bench.runtime.tail(bench.host, bench.root, two, 9), ['this is two'])
+    assert.equal(await readFile(join(slotFiles(bench.root, two).folder, 'log.before'), 'utf8'), 'this is one\n')
+  })
+
   test('a service that prints megabytes does not fill the disk, and goes on printing', async (t) => {
     const bench = await pm2Bench(t)
     const spec = { ...(await bench.custom('chatty', 'node server.cjs chatters')), variables: { PORT: '0' } }

@@ -12,7 +12,8 @@ import type { SlotRef, SlotSpec } from '../runtime.ts'
  *     env          0600: variables of this very slot
  *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
  *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
- *     log, log.1   stdout and stderr together, and their past
+ *     log, log.1   stdout and stderr together since this spec was started first, and the end of what became too long
+ *     log.before   the log of the spec before
  */
 export interface SlotFiles {
   readonly folder: string
@@ -76,7 +77,8 @@ export const HALT = 77
 /**
  * The launcher. It sheds the environment that PM2 adds and keeps its own out of PM2, marks the processes of the slot
  * with DROVER_SLOT_FOLDER (children inherit it, so that every one of them is found again, whoever its parent is), counts the
- * starts, and becomes the service. The service writes to its log by itself: it outlives a PM2 that dies.
+ * starts, gives a new spec a log of its own, and becomes the service. The service writes to its log by itself: it
+ * outlives a PM2 that dies.
  */
 export function renderLauncher(root: string, spec: SlotSpec): string {
   const files = slotFiles(root, spec)
@@ -87,10 +89,11 @@ if [ "\${DROVER_SLOT_FOLDER-}" != "$slot" ]; then
   case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
   exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT_FOLDER="$slot" /bin/sh "$slot/run"
 fi
-exec </dev/null >>"$slot/log" 2>&1
 [ ! -e "$slot/stop" ] || exit ${HALT}
 count=0
 if [ -e "$slot/starts" ]; then read -r count rest <"$slot/starts"; fi
+if [ "$count" -eq 0 ] && [ -s "$slot/log" ]; then rm -f "$slot/log.1" && mv -f "$slot/log" "$slot/log.before"; fi
+exec </dev/null >>"$slot/log" 2>&1
 ${spec.restart ? '' : `[ "$count" -eq 0 ] || exit ${HALT}\n`}read -r boot </proc/sys/kernel/random/boot_id
 read -r stat <"/proc/$$/stat"
 set -- \${stat##*) }

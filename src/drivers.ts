@@ -25,6 +25,7 @@ import { permits } from './release/permit.ts'
 import { recordStore } from './release/record-store.ts'
 import type { Sql } from './release/record-store.ts'
 import { defineRelease } from './release/release.ts'
+import { startUpkeep, upkeep } from './release/upkeep.ts'
 import { nginxRouter } from './routers/nginx/nginx-router.ts'
 import { pm2Runtime } from './runtimes/pm2/pm2-runtime.ts'
 import { readEnvFile } from './secrets/env-file.ts'
@@ -46,6 +47,8 @@ export interface ControlPlaneOptions {
 export interface OpenedControlPlane {
   readonly controlPlane: ControlPlane
   health(): Promise<{ ok: boolean; detail?: string }>
+  /** What it does for itself once an hour, now. */
+  upkeep(): Promise<void>
   /** Stops working and lets go of everything; a release under way is taken up at the next start. */
   close(): Promise<void>
 }
@@ -71,7 +74,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
     ...(options.faults === undefined ? {} : { faults: options.faults }),
   })
   const context = await makeContext(options, patientSql(database), { worker, epoch: () => engine.fence() })
-  const release = defineRelease(engine, context)
+  const { release, tidy } = defineRelease(engine, context)
   await engine.launch()
   opening.defer(() => engine.shutdown())
   const bell = eventBell(database)
@@ -83,11 +86,14 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
     onEvent: (callback: (release: string | undefined) => void) => bell.subscribe(callback),
   }
   await startForgotten(parts)
+  const upkeepParts = { context, engine, tidy }
+  opening.defer(startUpkeep(upkeepParts))
 
   const opened = opening.move()
   return {
     controlPlane: makeControlPlane(parts),
     health: () => health(database),
+    upkeep: () => upkeep(upkeepParts, Date.now()),
     close: () => opened.disposeAsync(),
   }
 }

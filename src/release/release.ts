@@ -18,6 +18,7 @@ import { stage } from './stage.ts'
 import { start } from './start.ts'
 import { sweep } from './sweep.ts'
 import { switchOver } from './switch.ts'
+import { tidy } from './tidy.ts'
 import { poisoned, undo } from './undo.ts'
 import type { Cause } from './undo.ts'
 import { verify } from './verify.ts'
@@ -26,7 +27,7 @@ import { verify } from './verify.ts'
  * The story of a release. `conduct` sees one release through in its environment's lane: it runs the story, and where
  * that fails or is cancelled, the undo, which is a workflow of its own because a cancelled one may do nothing more.
  */
-export function defineRelease(engine: Engine, context: Context): Workflow<ReleaseRef, void> {
+export function defineRelease(engine: Engine, context: Context): ReleaseWorkflows {
   const onHost = engine.define('stage', (run, node: HostNode) =>
     inStep(run, node, 'lay', (scope) => stage(scope, node.host)),
   )
@@ -96,7 +97,9 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
     )
   })
 
-  return engine.define('release', async (run, ref: ReleaseRef) => {
+  const tidying = engine.define('tidy', (run, ref: ReleaseRef) => inStep(run, { ref, holder: run.id }, 'tidy', tidy))
+
+  const release = engine.define('release', async (run, ref: ReleaseRef) => {
     const cancelledBefore = await run.step(
       'begin',
       async () => (await context.records.find(ref)).cancelledBy !== undefined,
@@ -125,10 +128,18 @@ export function defineRelease(engine: Engine, context: Context): Workflow<Releas
     }
   })
 
+  return { release, tidy: tidying }
+
   /** One recorded step with its scope. The holder is the workflow that has the permit, the same for all its children. */
   function inStep<T>(run: Run, node: Node, name: string, body: (scope: Scope) => Promise<T>): Promise<T> {
     return run.step(name, (signal) => body({ context, ref: node.ref, holder: node.holder, signal }))
   }
+}
+
+export interface ReleaseWorkflows {
+  readonly release: Workflow<ReleaseRef, void>
+  /** For an environment that may not have been released for long; the reference names its live release. */
+  readonly tidy: Workflow<ReleaseRef, void>
 }
 
 interface Node {

@@ -1,6 +1,7 @@
 import { act } from '../hosts/act.ts'
 import type { Operation } from '../hosts/operation.ts'
 import type { SlotRef } from '../runtimes/runtime.ts'
+import type { Context } from './context.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { ReleaseSet } from './records.ts'
 import { blueprintOf, fenceAt, sites } from './scope.ts'
@@ -17,7 +18,7 @@ export async function sweep(scope: Scope): Promise<void> {
   if (live === undefined) return
   await scope.context.permits.take(scope.ref, scope.holder)
   const { environment } = blueprintOf(live)
-  const kept = await keptSets(scope, live, environment.keep)
+  const kept = await keptSets(scope.context, live)
   for (const site of sites(scope.context, scope.ref.fleet, environment)) {
     await stopWhatIsNotLive(scope, site, live)
     await site.router.shape(site.host, await fenceAt(scope, site), routesOf(live.set ?? {}))
@@ -46,11 +47,11 @@ async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease):
 }
 
 /** The live set and those of the newest kept releases: nothing that a rollback may want is ever removed. */
-async function keptSets(scope: Scope, live: StoredRelease, keep: number): Promise<ReleaseSet[]> {
+export async function keptSets({ records }: Context, live: StoredRelease): Promise<ReleaseSet[]> {
   const sets: ReleaseSet[] = live.set === undefined ? [] : [live.set]
   let before = live.number
-  while (sets.length < Math.max(2, keep)) {
-    const previous = await scope.context.records.previous(scope.ref, before)
+  while (sets.length < Math.max(2, blueprintOf(live).environment.keep)) {
+    const previous = await records.previous(live, before)
     if (previous === undefined) break
     if (previous.set !== undefined) sets.push(previous.set)
     before = previous.number

@@ -16,6 +16,7 @@ function input(services: number, hosts: number): PlanInput {
   const everywhere = new Set(names)
   const wanted = Array.from({ length: services }, (_, index): WantedService => ({
     name: `service-${index}`,
+    source: `source-${index}-new`,
     artifact: `artifact-${index}-new`,
     config: `config-${index}`,
     // A tree of needs, ten deep at most for two thousand services, with a second need for every third service.

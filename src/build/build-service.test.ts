@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { scratchRepository } from '../../test/scratch-repository.ts'
 import { localHost } from '../hosts/local/local-host.ts'
 import { openRepository } from '../source/repository.ts'
-import { buildService, findArtifact } from './build-service.ts'
+import { buildService, lookUp } from './build-service.ts'
 import type { BuildOrder } from './build-service.ts'
 import { commandBuilder } from './command/builder.ts'
 import { refusalOf, startTrial, startedOutput } from './trial.ts'
@@ -237,7 +237,7 @@ describe('builds of the same inputs', () => {
         }),
         { ...order('echo x > out', base), builder: { ...commandBuilder, version: 2 } },
         { ...order('echo x > out', base), builder: { ...commandBuilder, toolchain: async () => 'newer' } },
-      ].map(async (each) => (await findArtifact(each)) !== undefined),
+      ].map(async (each) => (await lookUp(each)).artifact !== undefined),
     )
 
     assert.deepEqual(found, [true, true, false, false, false, false, false, false, false])

@@ -36,9 +36,18 @@ export interface BuildOrder extends BuildQuestion {
   readonly timeoutMs?: number
 }
 
-/** The artifact that a build would give, when the same inputs have been built before. Changes nothing. */
-export async function findArtifact(question: BuildQuestion): Promise<Artifact | undefined> {
-  return await question.store.find((await inputsOf(question)).key)
+/** What a build would be made of, and what it would give, when the same inputs have been built before. */
+export interface LookedUp {
+  /** Equal for equal inputs: sources, definition, toolchain and builder. */
+  readonly inputs: string
+  readonly artifact?: Artifact
+}
+
+/** Changes nothing. */
+export async function lookUp(question: BuildQuestion): Promise<LookedUp> {
+  const { key } = await inputsOf(question)
+  const artifact = await question.store.find(key)
+  return { inputs: key, ...(artifact === undefined ? {} : { artifact }) }
 }
 
 /**

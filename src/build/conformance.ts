@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { passOn } from '../hosts/pass-on.ts'
-import { buildService, findArtifact } from './build-service.ts'
+import { buildService, lookUp } from './build-service.ts'
 import type { Builder } from './builder.ts'
 import { refusalOf, startTrial, startedOutput } from './trial.ts'
 import type { Files, Trial, TrialOrder } from './trial.ts'
@@ -35,14 +35,14 @@ export function builderConformance(
     it('makes an artifact that starts, and makes it once', async () => {
       const order = trial.order({ builder, files: files('hello'), service })
 
-      const before = await findArtifact(order)
+      const before = (await lookUp(order)).artifact
       const first = await buildService(order)
       const second = await buildService({ ...order, checkout: () => assert.fail('it was checked out again') })
 
       assert.equal(before, undefined)
       assert.deepEqual([first.how, second.how], ['built', 'reused'])
       assert.deepEqual(second.artifact, first.artifact)
-      assert.deepEqual(await findArtifact(order), first.artifact)
+      assert.deepEqual((await lookUp(order)).artifact, first.artifact)
       assert.equal((await startedOutput(first.artifact)).trim(), 'hello')
       assert.equal(await trial.store.verify(first.artifact), true, 'it wrote into its artifact when it ran')
       assert.deepEqual(await readdir(join(trial.store.folder, 'tmp')), [])
@@ -73,7 +73,7 @@ export function builderConformance(
         [['build/failed', 'service shop', 'the build command ended with exit code 3']],
       )
       assert.match(refusal.problems[0]?.hint ?? '', /step one[^]*oh no/)
-      assert.equal(await findArtifact(order), undefined)
+      assert.equal((await lookUp(order)).artifact, undefined)
       assert.deepEqual(await readdir(join(trial.store.folder, 'tmp')), [])
     })
 

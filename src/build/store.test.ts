@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { appendFile, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { buildService, findArtifact } from './build-service.ts'
+import { buildService, lookUp } from './build-service.ts'
 import type { BuildOrder } from './build-service.ts'
 import { commandBuilder } from './command/builder.ts'
 import { openArtifactStore } from './store.ts'
@@ -59,7 +59,7 @@ describe('artifact store', () => {
       store,
     }
 
-    const before = await findArtifact(same)
+    const before = (await lookUp(same)).artifact
     const { how, artifact } = await buildService(same)
 
     assert.equal(left.length, 1)

@@ -1,6 +1,6 @@
 import type { Artifact } from '../build/artifact.ts'
-import { buildService, findArtifact } from '../build/build-service.ts'
-import type { BuildOrder, BuildQuestion } from '../build/build-service.ts'
+import { buildService, lookUp } from '../build/build-service.ts'
+import type { BuildOrder, BuildQuestion, LookedUp } from '../build/build-service.ts'
 import type { Service } from '../manifest/fleet.ts'
 import type { Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
@@ -18,21 +18,21 @@ export interface Built {
   readonly artifact: Artifact
 }
 
-/** Which of these services have an artifact for this commit already; changes nothing. */
-export async function findBuilt(
+/** What each service would be built from in this commit, with the artifact where that has been built; changes nothing. */
+export async function lookUpAll(
   context: Context,
   repository: Repository,
   blueprint: Blueprint,
   commit: string,
-): Promise<Map<string, Artifact>> {
+): Promise<Map<string, LookedUp>> {
   const paths = [...new Set(blueprint.services.flatMap((service) => pathsOf(service, blueprint)))]
   const trees = await repository.trees(commit, paths)
   const found = await Promise.all(
     blueprint.services.map(
-      async (service) => [service.name, await findArtifact(question(context, service, blueprint, trees))] as const,
+      async (service) => [service.name, await lookUp(question(context, service, blueprint, trees))] as const,
     ),
   )
-  return new Map(found.flatMap(([name, artifact]) => (artifact === undefined ? [] : [[name, artifact] as const])))
+  return new Map(found)
 }
 
 /** Builds one service of a commit, or finds that another release or process has built it meanwhile. */

@@ -1,7 +1,7 @@
 import { diskSpace } from '../hosts/disk.ts'
 import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
-import type { Service } from '../manifest/fleet.ts'
+import { portProblems } from './port-problems.ts'
 import type { ReleaseSet } from './records.ts'
 import { blueprintOf, enter, sites } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
@@ -19,38 +19,11 @@ export async function passGate(scope: Scope): Promise<void> {
   const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
   const live = await scope.context.records.live(scope.ref)
   const problems = [
-    ...takenPorts(release.set ?? {}, live?.set ?? {}),
+    ...portProblems(release.set ?? {}, live?.set ?? {}, release.before ?? {}),
     ...(await Promise.all(all.map((site) => roomOn(site, release.set ?? {})))).flat(),
   ]
   if (problems.length > 0) throw new Refusal(problems)
   await scope.context.permits.take(scope.ref, scope.holder)
-}
-
-/** A port can change hands only through a release in which nobody has it: its old owner answers until the switch. */
-function takenPorts(set: ReleaseSet, live: ReleaseSet): Problem[] {
-  const leaving = Object.values(live).filter(({ definition }) => set[definition.name] === undefined)
-  const owners = new Map(
-    leaving.flatMap(({ definition }) => portsOf(definition).map((port) => [port, definition.name] as const)),
-  )
-  return Object.values(set).flatMap(({ definition }) =>
-    portsOf(definition).flatMap((port) => {
-      const owner = owners.get(port)
-      if (owner === undefined) return []
-      const hint = `Release ${owner} away first, or give ${definition.name} another port.`
-      return [
-        problem(
-          'release/port-changes-hands',
-          `service ${definition.name}`,
-          `takes port ${port} from ${owner}, which this release removes`,
-          hint,
-        ),
-      ]
-    }),
-  )
-}
-
-function portsOf(definition: Service): number[] {
-  return [...(definition.port === undefined ? [] : [definition.port]), ...(definition.slotPorts ?? [])]
 }
 
 async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {

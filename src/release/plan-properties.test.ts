@@ -46,6 +46,7 @@ function randomInput(random: Random): PlanInput {
   )
   const wanted = names.map((name, index): WantedService => ({
     name,
+    source: pick(random, ['s1', 's2']),
     config: pick(random, ['c1', 'c2']),
     needs: some(random, [...names.slice(0, index), 'database'], 0.3),
     swaps: random() < 0.2,

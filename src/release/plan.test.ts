@@ -8,6 +8,7 @@ import type { HostState, Plan, WantedService } from './plan.ts'
 function wanted(name: string, more: Partial<WantedService> = {}): WantedService {
   return {
     name,
+    source: more.artifact ?? `${name}-1`,
     artifact: `${name}-1`,
     config: 'c1',
     needs: [],
@@ -280,6 +281,19 @@ describe('the plan', () => {
 
     assert.deepEqual(changes(made), ['constructor: add, not live yet', 'tostring: add, not live yet'])
     assert.ok(steps(made).includes('start:web:tostring@a <- start:web:constructor'))
+  })
+
+  it('has the same hash before and after what is new is built', () => {
+    const hosts = [host('web', [slot('api')])]
+    const { artifact: _, ...unbuilt } = wanted('api', { source: 'new' })
+
+    const shown = makePlan({ fleet: 'f', environment: 'e', goal: 'deploy', wanted: [unbuilt], hosts })
+    const built = wanted('api', { source: 'new', artifact: 'api-2' })
+    const carriedOut = makePlan({ fleet: 'f', environment: 'e', goal: 'deploy', wanted: [built], hosts })
+
+    assert.equal(shown.services[0]?.artifact, undefined)
+    assert.equal(carriedOut.services[0]?.artifact, 'api-2')
+    assert.equal(shown.hash, carriedOut.hash)
   })
 
   it('has another hash for every other intention', () => {

@@ -21,7 +21,10 @@ export interface Plan {
   readonly services: readonly ServicePlan[]
   /** In an order in which they could be carried out one by one; `after` says how much of it may be parallel. */
   readonly steps: readonly Step[]
-  /** sha256 over everything above, hex. */
+  /**
+   * sha256 over everything above, hex, with what artifacts are made from in the place of the artifacts: a plan that was
+   * shown before they were built has the hash of the one that is carried out.
+   */
   readonly hash: string
 }
 
@@ -53,6 +56,8 @@ export interface Step {
 
 export interface WantedService {
   readonly name: string
+  /** What its artifact is made from: equal for equal artifacts, and known before they are built. */
+  readonly source: string
   /** Absent: not built yet, known only as different from everything that is live. */
   readonly artifact?: string
   readonly config: string
@@ -92,7 +97,7 @@ export function makePlan(input: PlanInput): Plan {
   const services = servicePlans(wanted, state, observations)
   const steps = stepsOf(dependencyOrder(wanted), byHost)
   const body = { fleet: input.fleet, environment: input.environment, goal: input.goal, services, steps }
-  return { ...body, hash: hashPlan(body) }
+  return { ...body, hash: hashPlan(body, new Map(wanted.map(({ name, source }) => [name, source]))) }
 }
 
 /** Nothing to start, swap, remove or migrate. */
@@ -246,9 +251,16 @@ function servicePlans(
   return plans.sort((a, b) => compare(a.service, b.service))
 }
 
-function hashPlan(plan: Omit<Plan, 'hash'>): string {
+function hashPlan(plan: Omit<Plan, 'hash'>, sources: ReadonlyMap<string, string>): string {
   const hash = createHash('sha256')
-  hash.update(`${plan.fleet}\n${plan.environment}\n${plan.goal}\n${JSON.stringify(plan.services)}\n`)
+  const services = plan.services.map(({ service, change, reasons, config }) => [
+    service,
+    change,
+    reasons,
+    sources.get(service),
+    config,
+  ])
+  hash.update(`${plan.fleet}\n${plan.environment}\n${plan.goal}\n${JSON.stringify(services)}\n`)
   // Gathered, because a call of `update` costs more than the hashing of one step.
   let lines = ''
   for (const step of plan.steps) {

@@ -1,5 +1,6 @@
 import { refusal } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
+import type { LookedUp } from '../build/build-service.ts'
 import { configureAll, wantedServices } from './wanted.ts'
 import { changesNothing, countChanges, makePlan } from './plan.ts'
 import type { Plan } from './plan.ts'
@@ -11,6 +12,8 @@ import type { Scope } from './scope.ts'
 export interface PlanningInput {
   /** Every service's artifact; for a rollback the members say it. */
   readonly artifacts: Readonly<Record<string, Artifact>>
+  /** What each service's artifact is made from. */
+  readonly sources: Readonly<Record<string, string>>
   readonly reasons: Readonly<Record<string, readonly string[]>>
   readonly members?: ReleaseSet
 }
@@ -44,7 +47,7 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const wanted = wantedServices({
     blueprint,
     goal: release.goal,
-    artifacts,
+    versions: new Map(Object.entries(input.sources).map(([name, inputs]) => [name, versionOf(name, inputs)])),
     configs,
     reasons: input.reasons,
     live: live?.set,
@@ -67,6 +70,11 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
     services: plan.services.map(({ service, change, reasons }) => ({ service, change, reasons })),
   })
   return outline(plan)
+
+  function versionOf(name: string, inputs: string): LookedUp {
+    const artifact = artifacts.get(name)
+    return { inputs, ...(artifact === undefined ? {} : { artifact }) }
+  }
 
   function memberOf(name: string): SetMember {
     const known = input.members?.[name]

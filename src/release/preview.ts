@@ -1,10 +1,10 @@
-import { findBuilt } from './build.ts'
 import type { Context } from './context.ts'
 import { observe } from './fleet-state.ts'
 import { makePlan } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { EnvironmentRef, Order } from './records.ts'
 import { sites } from './scope.ts'
+import { versionsOf } from './source.ts'
 import { survey } from './survey.ts'
 import { configureAll, wantedServices } from './wanted.ts'
 
@@ -22,28 +22,15 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
           ]),
         )
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.config]))
-  const artifacts =
-    found.members === undefined
-      ? await findBuilt(
-          context,
-          await context.repository(environment.fleet, repositoryUrl(order)),
-          blueprint,
-          found.commit!.id,
-        )
-      : new Map(Object.entries(found.members).map(([service, member]) => [service, member.artifact]))
+  const versions = await versionsOf(context, environment, order, found)
   const { hosts } = await observe(sites(context, environment.fleet, blueprint.environment))
   const wanted = wantedServices({
     blueprint,
     goal: order.goal,
-    artifacts,
+    versions,
     configs,
     reasons: found.reasons,
     live: live?.set,
   })
   return makePlan({ ...environment, goal: order.goal, wanted, hosts })
-}
-
-function repositoryUrl(order: Order): string {
-  if (order.goal !== 'deploy') throw new Error('only a deploy is built')
-  return order.repository
 }

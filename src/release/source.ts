@@ -1,7 +1,9 @@
 import type { Artifact } from '../build/artifact.ts'
 import { fetchFor } from './ahead.ts'
-import { findBuilt } from './build.ts'
-import type { Order } from './records.ts'
+import type { LookedUp } from '../build/build-service.ts'
+import { lookUpAll } from './build.ts'
+import type { Context } from './context.ts'
+import type { EnvironmentRef, Order } from './records.ts'
 import { survey } from './survey.ts'
 import type { Survey } from './survey.ts'
 import type { PlanningInput } from './planning.ts'
@@ -30,20 +32,33 @@ export async function source(scope: Scope, order: Order): Promise<Sourced> {
     ...(found.branch === undefined ? {} : { branch: found.branch }),
     ...(found.commit === undefined ? {} : { commit: found.commit.id, subject: found.commit.subject }),
   })
-  const artifacts = await knownArtifacts(scope, found, order)
-  const missing = found.blueprint.services.map((service) => service.name).filter((service) => !artifacts.has(service))
+  const versions = await versionsOf(scope.context, scope.ref, order, found)
+  const artifacts: Record<string, Artifact> = {}
+  const sources: Record<string, string> = {}
+  for (const [service, { artifact, inputs }] of versions) {
+    sources[service] = inputs
+    if (artifact !== undefined) artifacts[service] = artifact
+  }
   return {
     ...(found.commit === undefined ? {} : { commit: found.commit.id }),
-    artifacts: Object.fromEntries(artifacts),
-    build: missing,
-    planning: { reasons: found.reasons, ...(found.members === undefined ? {} : { members: found.members }) },
+    artifacts,
+    build: found.blueprint.services
+      .map((service) => service.name)
+      .filter((service) => artifacts[service] === undefined),
+    planning: { reasons: found.reasons, sources, ...(found.members === undefined ? {} : { members: found.members }) },
   }
 }
 
-async function knownArtifacts(scope: Scope, found: Survey, order: Order): Promise<ReadonlyMap<string, Artifact>> {
-  if (found.members !== undefined || order.goal !== 'deploy' || found.commit === undefined) {
-    return new Map(Object.entries(found.members ?? {}).map(([service, member]) => [service, member.artifact]))
+/** What each service is made from: the inputs of its build, or for a rollback the artifact itself, which is known. */
+export async function versionsOf(
+  context: Context,
+  { fleet }: EnvironmentRef,
+  order: Order,
+  { members, commit, blueprint }: Survey,
+): Promise<ReadonlyMap<string, LookedUp>> {
+  if (members !== undefined || order.goal !== 'deploy' || commit === undefined) {
+    const entries = Object.entries(members ?? {})
+    return new Map(entries.map(([service, { artifact }]) => [service, { inputs: artifact.id, artifact }]))
   }
-  const repository = await scope.context.repository(scope.ref.fleet, order.repository)
-  return findBuilt(scope.context, repository, found.blueprint, found.commit.id)
+  return lookUpAll(context, await context.repository(fleet, order.repository), blueprint, commit.id)
 }

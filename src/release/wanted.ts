@@ -1,6 +1,6 @@
 import { Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
-import type { Artifact } from '../build/artifact.ts'
+import type { LookedUp } from '../build/build-service.ts'
 import type { Service } from '../manifest/fleet.ts'
 import { configure } from './configure.ts'
 import type { Configuration } from './configure.ts'
@@ -44,8 +44,8 @@ export async function configureAll(
 export interface WantedInput {
   readonly blueprint: Blueprint
   readonly goal: Order['goal']
-  /** Absent for a service that has still to be built. */
-  readonly artifacts: ReadonlyMap<string, Artifact>
+  /** Without an artifact for a service that has still to be built. */
+  readonly versions: ReadonlyMap<string, LookedUp>
   readonly configs: ReadonlyMap<string, string>
   readonly reasons: Readonly<Record<string, readonly string[]>>
   /** The set that is live, to tell whose migration has to run. */
@@ -56,13 +56,14 @@ export interface WantedInput {
 export function wantedServices(input: WantedInput): WantedService[] {
   const hosts = new Set(input.blueprint.environment.hosts)
   return input.blueprint.services.map((service) => {
-    const artifact = input.artifacts.get(service.name)
+    const { artifact, inputs = '' } = input.versions.get(service.name) ?? {}
     const migrates =
       input.goal === 'deploy' &&
       service.migrate !== undefined &&
       input.live?.[service.name]?.artifact.id !== artifact?.id
     return {
       name: service.name,
+      source: inputs,
       config: input.configs.get(service.name) ?? '',
       needs: service.needs,
       swaps: swaps(service),

@@ -54,6 +54,7 @@ export function planFor(world: World, environment: EnvironmentRef, request: Requ
     goal: request.order.goal,
     wanted: services.map((name) => ({
       name,
+      source: wanted[name]!,
       artifact: wanted[name]!,
       config: 'c1',
       needs: [],

@@ -5,7 +5,7 @@ import { connect } from '../client/connect.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { DeployOptions } from '../options.ts'
-import { changes, isFinal, planText } from '../text/plan-text.ts'
+import { changes, planText } from '../text/plan-text.ts'
 import { followRelease, leave } from './follow-release.ts'
 import { wantedDeploy } from './wanted.ts'
 import type { Wanted } from './wanted.ts'
@@ -29,7 +29,7 @@ function mayAsk(cli: Cli, options: DeployOptions): boolean {
   return options.yes !== true && !cli.json && !cli.quiet && cli.stdin.isTTY === true && cli.stdout.isTTY === true
 }
 
-/** Shows the plan and asks; undefined is a no. What is agreed to binds where the plan is final. */
+/** Shows the plan and asks; undefined is a no. What is agreed to binds. */
 async function agree(
   cli: Cli,
   client: Client,
@@ -50,5 +50,5 @@ async function agree(
   } finally {
     asking.close()
   }
-  return isFinal(plan) ? { plan: plan.hash } : {}
+  return { plan: plan.hash }
 }

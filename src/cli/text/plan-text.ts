@@ -6,7 +6,7 @@ import { fit, oneLine, padEnd, widthOf } from './width.ts'
 
 const SYMBOLS = { add: '+', change: '~', remove: '-', same: '=' } as const
 
-/** A plan for a person: each service with its sign and why, the count, and the hash to hold a deploy to it once that is final. */
+/** A plan for a person: each service with its sign and why, the count, and the hash to hold a deploy to it. */
 export function planText(
   plan: PlanDocument,
   { width, paints }: { readonly width: number; readonly paints: Paint },
@@ -22,19 +22,11 @@ export function planText(
   })
   const total = `+ ${number(counts.add)} to add, ~ ${number(counts.change)} to change, - ${number(counts.remove)} to remove, = ${number(counts.same)} unchanged`
   const nothing = `${paints.green('=')} ${paints.bold('nothing changed')}: ${plan.fleet}/${plan.environment} runs exactly this already`
-  const hash = isFinal(plan)
-    ? `plan ${plan.hash}`
-    : 'what is to be built gets its name, and the plan its hash, when it is'
-  const verdict = changes(plan) ? [total, paints.dim(hash)] : [nothing]
+  const verdict = changes(plan) ? [total, paints.dim(`plan ${plan.hash}`)] : [nothing]
   return [...lines, ...(lines.length > 0 ? [''] : []), ...verdict].join('\n')
 }
 
 /** Whether carrying it out would do anything. */
 export function changes(plan: PlanDocument): boolean {
   return plan.stepCount > 0
-}
-
-/** Whether the plan names every artifact, so that the hash of the one that will be carried out is known already. */
-export function isFinal(plan: PlanDocument): boolean {
-  return plan.services.every(({ change, artifact }) => change === 'remove' || artifact !== undefined)
 }

@@ -170,7 +170,7 @@ process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 `
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer())
   await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))))
   const ports = servers.map((server) => (server.address() as AddressInfo).port)

@@ -25,8 +25,15 @@ export interface StoryBench {
   readonly deploy: Order
   /** Closed with the test at the latest. */
   open(options?: Partial<ControlPlaneOptions>): Promise<OpenedControlPlane>
+  /** A little traffic over all services until it is stopped, with the test at the latest. */
+  trickle(): Trickle
   /** Runs a control plane in a process of its own and says how the release that it followed ended. */
   child(options: ChildOptions): ChildRun
+}
+
+export interface Trickle {
+  /** How many requests were sent, and what each was answered that was not answered 200. */
+  stop(): Promise<{ sent: number; failed: string[] }>
 }
 
 export interface BenchOptions {
@@ -69,8 +76,10 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
   })
   const children = new Set<ChildProcess>()
   const opened = new Set<OpenedControlPlane>()
+  const trickles = new Set<Trickle>()
   const deploy: Order = { goal: 'deploy', repository: fleet.folder, ref: 'main' }
   t.after(async () => {
+    for (const traffic of trickles) await traffic.stop()
     for (const child of children) child.kill('SIGKILL')
     for (const control of opened) await control.close()
     const control = await openControlPlane({ ...optionsFor(home), ...database })
@@ -87,6 +96,11 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
       const control = await openControlPlane({ ...optionsFor(home), ...database, ...others })
       opened.add(control)
       return control
+    },
+    trickle: () => {
+      const traffic = trickle(fleet)
+      trickles.add(traffic)
+      return traffic
     },
     child: (child) => startChild(children, { home, order: deploy, ...child }, databaseUrl),
   }
@@ -174,13 +188,12 @@ export async function jobsAtOnce(folder: string): Promise<{ most: number; now: n
   return { most, now: running.size }
 }
 
-/** A little traffic over all services until stopped; counts answers that were not 200. */
-export function trickle(fleet: SmallFleet): { stop(): Promise<{ sent: number; failed: string[] }> } {
+function trickle(fleet: SmallFleet): Trickle {
   let stopped = false
   const failed: string[] = []
   let sent = 0
   const loops = fleet.services.map(async (service) => {
-    while (!stopped && sent < 100_000) {
+    while (!stopped) {
       sent++
       const answer = await fetch(`http://127.0.0.1:${fleet.ports[service]}/`, {
         signal: AbortSignal.timeout(20_000),

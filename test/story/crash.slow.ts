@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { answers, carryOut, jobsAtOnce, liveSet, storyBench, trickle } from './bench.ts'
+import { answers, carryOut, jobsAtOnce, liveSet, storyBench } from './bench.ts'
 
 /**
  * Promise 5: kill -9 at every step of the story, then start again. The end is wholly old or wholly new, the singleton
@@ -50,7 +50,7 @@ describe('kill -9 of Drover', { concurrency: false }, () => {
           config: { version: String(version) },
           jobs: { version: String(version) },
         })
-        const traffic = trickle(bench.fleet)
+        const traffic = bench.trickle()
 
         const killed = await bench.child({ dieAt: point }).ended()
         const resumed = await bench.child({ order: 'resume' }).ended()
@@ -92,7 +92,7 @@ describe('kill -9 of Drover', { concurrency: false }, () => {
     ]) {
       await t.test(point, async () => {
         await bench.fleet.commit({ shop: { version: 'bad', failAfter: 5 }, jobs: { version: `bad ${point}` } })
-        const traffic = trickle(bench.fleet)
+        const traffic = bench.trickle()
 
         const killed = await bench.child({ dieAt: point }).ended()
         const resumed = await bench.child({ order: 'resume' }).ended()

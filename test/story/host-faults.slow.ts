@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { quote } from '../../src/hosts/host.ts'
-import { answers, carryOut, liveSet, optionsFor, storyBench, trickle } from './bench.ts'
+import { freePorts } from '../fleet/small-fleet.ts'
+import { answers, carryOut, liveSet, optionsFor, storyBench } from './bench.ts'
 
 describe('a host that is not as it should be', { concurrency: false }, () => {
   it('has strangers on the ports of slots and services: they are named, and stay', { timeout: 180_000 }, async (t) => {
@@ -20,7 +21,7 @@ describe('a host that is not as it should be', { concurrency: false }, () => {
     await close(onStablePort)
     const second = await carryOut(control, bench.deploy)
     const before = await answers(bench.fleet)
-    const traffic = trickle(bench.fleet)
+    const traffic = bench.trickle()
     const onSlot = await stranger(t, await portOfSlotB(bench.fleet.folder, 'shop'))
     await bench.fleet.commit({ shop: { version: '2' }, gateway: { version: '2' }, jobs: { version: '2' } })
     const third = await carryOut(control, bench.deploy)
@@ -34,9 +35,32 @@ describe('a host that is not as it should be', { concurrency: false }, () => {
     assert.equal(third.release.problems[0].where.at, 'host local, shop.b')
     assert.match(third.release.problems[0].what, new RegExp(`\\b${process.pid}\\b`), 'the holder is not named')
     assert.ok(onSlot.listening)
-    assert.deepEqual((await traffic.stop()).failed, [])
     assert.deepEqual(await answers(bench.fleet), before)
     assert.equal(await liveSet(bench.home), 'r2')
+
+    await t.test('nor does a release take the ports of what is live: refused, each with a way out', async () => {
+      const [stable, slotA, slotB] = await freePorts(3)
+      await bench.fleet.rewrite((manifest) =>
+        manifest
+          .replace(/shop: \{ port: \d+/, `shop: { port: ${stable}`)
+          .replace(/(gateway: .*slots: )\[.*?\]/, `$1[${slotA}, ${slotB}]`),
+      )
+      await bench.fleet.commit({})
+
+      const { release } = await carryOut(control, bench.deploy)
+
+      assert.equal(release.outcome, 'refused')
+      assert.deepEqual(
+        new Map(release.problems.map(({ code, where, what }) => [`${code} ${where.at}`, /\d+$/.exec(what)?.[0]])),
+        new Map([
+          ['release/port-moves service shop', String(stable)],
+          ['release/port-moves service gateway', String(slotA)],
+        ]),
+      )
+    })
+
+    assert.deepEqual((await traffic.stop()).failed, [])
+    assert.deepEqual(await answers(bench.fleet), before)
   })
 
   it(
@@ -50,9 +74,10 @@ describe('a host that is not as it should be', { concurrency: false }, () => {
       })
       await carryOut(control, bench.deploy)
       const before = await answers(bench.fleet)
-      const traffic = trickle(bench.fleet)
-      // Another pair of slot ports is another shape of the router, which nginx has to read.
-      await bench.fleet.rewrite((manifest) => manifest.replace(/(shop: .*slots: )\[(\d+), (\d+)\]/, '$1[$3, $2]'))
+      const traffic = bench.trickle()
+      // Another port of the slot that is not live is another shape of the router, which nginx has to read.
+      const [port] = await freePorts(1)
+      await bench.fleet.rewrite((manifest) => manifest.replace(/(shop: .*slots: \[\d+, )\d+/, `$1${port}`))
       await bench.fleet.commit({ gateway: { version: '2' } })
 
       await writeFile(directive, 'no_such_directive on;')
@@ -63,7 +88,7 @@ describe('a host that is not as it should be', { concurrency: false }, () => {
 
       assert.equal(refused.release.outcome, 'restored')
       assert.equal(refused.release.problems[0]?.code, 'routers/refused')
-      assert.match(refused.release.problems[0].what, /\[emerg\] unknown directive "no_such_directive"/)
+      assert.match(refused.release.problems[0].what, /\[emerg\].*unknown directive "no_such_directive"/)
       assert.equal(refused.release.switchedAt, undefined)
       assert.deepEqual(meanwhile, before)
       assert.equal(accepted.release.outcome, 'kept')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { OpenedControlPlane } from '../../src/drivers.ts'
-import { answers, carryOut, ENVIRONMENT, storyBench, trickle } from './bench.ts'
+import { answers, carryOut, ENVIRONMENT, storyBench } from './bench.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -13,7 +13,7 @@ describe('services that behave badly', { concurrency: false }, () => {
       const bench = await storyBench(t, { watch: '1s', warm: '1s' })
       const control = await bench.open()
       await carryOut(control, bench.deploy)
-      const traffic = trickle(bench.fleet)
+      const traffic = bench.trickle()
 
       await t.test('slow ones: what they have begun is answered when they are replaced', async () => {
         await bench.fleet.commit({

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Release, ReleaseEvent } from '../../src/release/records.ts'
-import { answers, carryOut, liveSet, storyBench, trickle } from './bench.ts'
+import { answers, carryOut, liveSet, storyBench } from './bench.ts'
 
 const CODES = { never: 'runtimes/never-ready', hang: 'runtimes/never-ready', exit: 'runtimes/exited' } as const
 
@@ -14,7 +14,7 @@ describe('a service that does not come up', { concurrency: false }, () => {
     await carryOut(control, bench.deploy)
     const before = await answers(bench.fleet)
     const requests = join(bench.folder, 'requests.txt')
-    const traffic = trickle(bench.fleet)
+    const traffic = bench.trickle()
 
     for (const start of ['never', 'exit', 'hang'] as const) {
       await t.test(`because it ${WORDS[start]}`, async () => {

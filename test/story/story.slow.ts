@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Release, ReleaseEvent } from '../../src/release/records.ts'
-import { answers, carryOut, ENVIRONMENT, jobsAtOnce, storyBench, trickle } from './bench.ts'
+import { answers, carryOut, ENVIRONMENT, jobsAtOnce, storyBench } from './bench.ts'
 
 describe('the story of a release', { concurrency: false }, () => {
   it('first, changed, unchanged, back, and back for one service', { timeout: 180_000 }, async (t) => {
@@ -17,7 +17,7 @@ describe('the story of a release', { concurrency: false }, () => {
     assert.equal(unchanged.release.outcome, 'unchanged')
     assert.deepEqual(await answers(bench.fleet), before, 'a process was touched')
 
-    const traffic = trickle(bench.fleet)
+    const traffic = bench.trickle()
     await bench.fleet.commit({ shop: { version: '2' } })
     const changed = await carryOut(control, bench.deploy)
     assert.equal(changed.release.outcome, 'kept')
@@ -63,7 +63,7 @@ describe('the story of a release', { concurrency: false }, () => {
       const bench = await storyBench(t, { watch: '8s' })
       const control = await bench.open()
       await carryOut(control, bench.deploy)
-      const traffic = trickle(bench.fleet)
+      const traffic = bench.trickle()
 
       await bench.fleet.commit({ shop: { version: '2', failAfter: 3 }, jobs: { version: '2' } })
       const { release } = await carryOut(control, bench.deploy)

@@ -34,17 +34,21 @@ export async function undo(scope: Scope, cause: Cause): Promise<void> {
   }
   await scope.context.permits.take(scope.ref, scope.holder)
   const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
-  const broken = (await Promise.all(all.map((site) => undoHost(scope, site, release)))).flat()
+  const left = (await Promise.all(all.map((site) => undoHost(scope, site, release, cause.phase)))).flat()
   const live = Object.values(release.before ?? {}).find((host) => host.live !== undefined)?.live?.release
   await scope.context.records.setLive(scope.ref, live)
   const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
-  const outcome = broken.length > 0 ? 'broken' : cause.cancelled ? 'cancelled' : 'restored'
-  await scope.context.records.end(scope.ref, { outcome, problems: [...cause.problems, ...broken], traffic })
+  const broken = left.some(({ severity }) => severity === 'error')
+  const outcome = broken ? 'broken' : cause.cancelled ? 'cancelled' : 'restored'
+  await scope.context.records.end(scope.ref, { outcome, problems: [...cause.problems, ...left], traffic })
 }
 
+/** In these phases things are laid and started beside what is live; singletons are not touched. */
+const BESIDE_LIVE: ReadonlySet<Phase> = new Set(['stage', 'migrate', 'start'])
 const BEFORE_ANY_HOST: ReadonlySet<Phase> = new Set(['queued', 'source', 'build', 'plan', 'gate'])
 
-async function undoHost(scope: Scope, site: Site, release: StoredRelease): Promise<Problem[]> {
+/** Gives what went wrong: as warnings where only something is left behind that the next release or sweep clears away. */
+async function undoHost(scope: Scope, site: Site, release: StoredRelease, phase: Phase): Promise<Problem[]> {
   try {
     await switchBack(scope, site, release)
     await scope.context.reach('undo:back')
@@ -53,9 +57,16 @@ async function undoHost(scope: Scope, site: Site, release: StoredRelease): Promi
     await site.router.prune(site.host, await fenceAt(scope, site), [live?.name ?? setNames.nothing()])
     return []
   } catch (error) {
-    if (error instanceof Refusal) return [...error.problems]
-    return [unforeseen(error)]
+    const problems = error instanceof Refusal ? error.problems : [unforeseen(error)]
+    // Such as a full disk, on which nothing can be stopped or removed either.
+    const harmless = BESIDE_LIVE.has(phase) && (await isLiveAsBefore(site, release))
+    return problems.map((found) => (harmless ? { ...found, severity: 'warning' } : found))
   }
+}
+
+async function isLiveAsBefore(site: Site, release: StoredRelease): Promise<boolean> {
+  const now = await site.router.observe(site.host, site.root).catch(() => undefined)
+  return now !== undefined && now.live?.name === release.before?.[site.host.name]?.live?.name
 }
 
 async function switchBack(scope: Scope, site: Site, release: StoredRelease): Promise<void> {

@@ -9,6 +9,7 @@ import { pythonBuilder } from './build/python/builder.ts'
 import { openArtifactStore } from './build/store.ts'
 import type { Host } from './hosts/host.ts'
 import { localHost } from './hosts/local/local-host.ts'
+import { spawner } from './hosts/local/spawner.ts'
 import { openDatabase, patiently } from './journal/database.ts'
 import type { Database } from './journal/database.ts'
 import { dbosEngine } from './journal/dbos/dbos-engine.ts'
@@ -73,7 +74,13 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
     onLog: (entry) => options.log(`engine: ${entry.message}`),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
   })
-  const context = await makeContext(options, patientSql(database), { worker, epoch: () => engine.fence() })
+  const local = localHost({ spawner: spawner() })
+  opening.defer(() => local.close())
+  const context = await makeContext(
+    options,
+    { sql: patientSql(database), local },
+    { worker, epoch: () => engine.fence() },
+  )
   const { release, tidy } = defineRelease(engine, context)
   await engine.launch()
   opening.defer(() => engine.shutdown())
@@ -103,8 +110,11 @@ interface Identity {
   readonly epoch: () => Promise<number>
 }
 
-async function makeContext(options: ControlPlaneOptions, sql: Sql, { worker, epoch }: Identity): Promise<Context> {
-  const local = localHost({ name: 'local' })
+async function makeContext(
+  options: ControlPlaneOptions,
+  { sql, local }: { readonly sql: Sql; readonly local: Host },
+  { worker, epoch }: Identity,
+): Promise<Context> {
   const hosts: Record<string, Host> = { local }
   const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
   const routers = {

@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { hostConformance } from '../conformance.ts'
 import { localHost } from './local-host.ts'
+import { spawner } from './spawner.ts'
 
 hostConformance('local host', () => localHost())
+hostConformance('local host with a spawner', () => localHost({ spawner: spawner() }))
 
 test('an upload on one file system costs no space', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'drover-local-'))

@@ -2,16 +2,26 @@ import type { Host } from '../host.ts'
 import { followLocally } from './follow.ts'
 import { probeLocally } from './probe.ts'
 import { runLocally } from './run.ts'
+import type { Spawner } from './spawner.ts'
 import { uploadLocally } from './upload.ts'
 
+export interface LocalHostOptions {
+  readonly name?: string
+  /** Runs the commands, for a process that holds much memory. Absent: this process does. */
+  readonly spawner?: Spawner
+}
+
 /** This machine as a host. Needs nothing but a POSIX userland; keeps no state, so that any number may exist. */
-export function localHost(options: { readonly name?: string } = {}): Host {
+export function localHost({ name = 'local', spawner }: LocalHostOptions = {}): Host {
+  const run = spawner?.run ?? runLocally
   return {
-    name: options.name ?? 'local',
-    run: runLocally,
+    name,
+    run,
     probe: (probes, signal) => Promise.all(probes.map((probe) => probeLocally(probe, signal))),
-    upload: (folder, target, { signal } = {}) => uploadLocally(runLocally, { folder, target }, signal),
+    upload: (folder, target, { signal } = {}) => uploadLocally(run, { folder, target }, signal),
     follow: followLocally,
-    close: async () => {},
+    close: async () => {
+      await spawner?.close()
+    },
   }
 }

@@ -33,7 +33,9 @@ async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease):
   ])
   if (router.live === undefined) return
   const choices = router.live.choices
-  const idle = slots.filter(({ service, slot, state }) => state !== 'absent' && choices[service]?.slot !== slot)
+  const idle = slots.filter(
+    ({ service, slot, state }) => (state === 'running' || state === 'crashed') && choices[service]?.slot !== slot,
+  )
   const stops = idle.map(({ service, slot }): SlotRef & { drainMs: number } => ({
     service,
     slot,

@@ -274,7 +274,7 @@ function readinessSuite(make: Make): void {
     const problem = await problemOf(awaitReady(wish(bench, spec, { timeoutMs: 1000 })))
 
     assert.equal(problem.code, 'runtimes/never-ready')
-    assert.match(problem.what, /last answer status 503: not ready/)
+    assert.match(problem.what, /its last answer: status 503: not ready/)
     assert.match(problem.what, /begins/)
   })
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, Probe, ProbeAnswer } from '../hosts/host.ts'
 import type { Runtime, SlotRef, SlotReport } from './runtime.ts'
 
-const ROUND_MS = 75
+const ROUND_MS = 40
 /** Looking at the processes costs a command; asking by HTTP does not. */
 const OBSERVE_EVERY_MS = 250
 /** A slot that answers slower than this is asked apart from then on, so that it does not hold up the others. */

@@ -14,8 +14,8 @@ import { teardownPm2 } from './teardown.ts'
 /**
  * Slots as processes of PM2: works without systemd and without root. PM2 is a program of the host, called by its
  * command line only. One call takes 0.2 s and more, whatever the number of slots: calls of `start` on one host and
- * environment that come while one is under way are gathered and go together in the next. Nothing but `prepare`,
- * `start` and `stop` calls PM2 at all.
+ * environment that come while one is under way are gathered and go together in the next. Nothing but `prepare` and
+ * `start` calls PM2 at all.
  */
 export function pm2Runtime(options: { readonly program?: string } = {}): Runtime {
   const program = options.program ?? 'pm2'
@@ -44,7 +44,7 @@ export function pm2Runtime(options: { readonly program?: string } = {}): Runtime
         throw refused
       }
     },
-    stop: (host, fence, slots) => stopSlots(host, fence, slots, program),
+    stop: stopSlots,
     async observe(host, root, slots) {
       if (slots?.length === 0) {
         return []

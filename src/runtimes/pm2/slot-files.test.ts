@@ -32,10 +32,11 @@ if [ "\${DROVER_SLOT_FOLDER-}" != "$slot" ]; then
   case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
   exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT_FOLDER="$slot" /bin/sh "$slot/run"
 fi
-exec </dev/null >>"$slot/log" 2>&1
 [ ! -e "$slot/stop" ] || exit 77
 count=0
 if [ -e "$slot/starts" ]; then read -r count rest <"$slot/starts"; fi
+if [ "$count" -eq 0 ] && [ -s "$slot/log" ]; then rm -f "$slot/log.1" && mv -f "$slot/log" "$slot/log.before"; fi
+exec </dev/null >>"$slot/log" 2>&1
 read -r boot </proc/sys/kernel/random/boot_id
 read -r stat <"/proc/$$/stat"
 set -- \${stat##*) }

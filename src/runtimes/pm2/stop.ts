@@ -1,10 +1,8 @@
 import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
-import type { Fence, Operation } from '../../hosts/operation.ts'
+import type { Fence } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
-import { endingArgv, pm2Calls } from './calls.ts'
-import type { Pm2Place } from './calls.ts'
-import { slotFiles } from './slot-files.ts'
+import { endingArgv } from './calls.ts'
 import { survey } from './survey.ts'
 import type { SurveyedSlot } from './survey.ts'
 
@@ -13,8 +11,12 @@ const OVERHEAD_MS = 60_000
 
 export type Stopping = SlotRef & { readonly drainMs: number }
 
-/** Stops slots together; the longest drain time is the longest wait. */
-export async function stopSlots(host: Host, fence: Fence, slots: readonly Stopping[], program: string): Promise<void> {
+/**
+ * Stops slots together; the longest drain time is the longest wait. They are marked as stopped and ended; PM2 is not asked
+ * but finds out by itself, because the launcher refuses, and shows them as stopped until they are started again. So
+ * slots can be stopped whatever has become of PM2, and who waits for a singleton's exchange does not wait for it.
+ */
+export async function stopSlots(host: Host, fence: Fence, slots: readonly Stopping[]): Promise<void> {
   if (slots.length === 0) {
     return
   }
@@ -23,29 +25,11 @@ export async function stopSlots(host: Host, fence: Fence, slots: readonly Stoppi
   if (laid.length === 0) {
     return
   }
-  await act(host, fence, stopOperations({ root: fence.root, program }, laid, found.slots), {
+  await act(host, fence, [{ kind: 'run', program: 'sh', argv: endingArgv(fence.root, laid) }], {
     label: `stop ${laid.map((slot) => `${slot.service}.${slot.slot}`).join(', ')}`,
     claims: laid.map(slotClaim),
     timeoutMs: 2 * drainTime(laid) + OVERHEAD_MS,
   })
-}
-
-/**
- * Marked as stopped first, so that PM2 cannot start them again; then ended; PM2 forgets them last, which is quick
- * because nothing of theirs lives any more. Cut off anywhere, it is simply done again.
- */
-export function stopOperations(
-  place: Pm2Place,
-  slots: readonly Stopping[],
-  surveyed: readonly SurveyedSlot[],
-): readonly Operation[] {
-  const known = registered(slots, surveyed)
-  return [
-    // Apart from PM2, which others may need while these drain.
-    { kind: 'run', program: 'sh', argv: endingArgv(place.root, slots) },
-    ...(known.length === 0 ? [] : pm2Calls(place, [{ verb: 'delete', slots: known }])),
-    ...known.map((slot): Operation => ({ kind: 'remove', path: slotFiles(place.root, slot).run })),
-  ]
 }
 
 /** Those that PM2 may know. */

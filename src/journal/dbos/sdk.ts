@@ -52,7 +52,7 @@ export async function prepare(): Promise<void> {
   const executor = DBOSExecutor.globalInstance
   if (executor !== undefined) executor.systemDatabase.dbPollingIntervalCancelMs = 250
   await DBOS.setLatestApplicationVersion(VERSION)
-  await DBOS.registerQueue(LANES, { partitionConcurrency: 1, minPollingIntervalMs: 100, onConflict: 'always_update' })
+  await DBOS.registerQueue(LANES, { partitionConcurrency: 1, minPollingIntervalMs: 50, onConflict: 'always_update' })
 }
 
 /**

@@ -146,11 +146,16 @@ export async function carryOut(
   control: OpenedControlPlane,
   order: Order,
 ): Promise<{ release: Release; events: ReleaseEvent[] }> {
-  const { controlPlane } = control
-  const release = await controlPlane.request(ENVIRONMENT, { order, actor: 'test' })
+  return follow(control, await control.controlPlane.request(ENVIRONMENT, { order, actor: 'test' }))
+}
+
+export async function follow(
+  { controlPlane }: OpenedControlPlane,
+  asked: Release,
+): Promise<{ release: Release; events: ReleaseEvent[] }> {
   const events: ReleaseEvent[] = []
-  for await (const event of controlPlane.events(release, { signal: AbortSignal.timeout(HANG_MS) })) events.push(event)
-  return { release: await controlPlane.release(release), events }
+  for await (const event of controlPlane.events(asked, { signal: AbortSignal.timeout(HANG_MS) })) events.push(event)
+  return { release: await controlPlane.release(asked), events }
 }
 
 /** What users of the fleet get from each service, asked on its stable port. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Release, ReleaseEvent } from '../../src/release/records.ts'
-import { answers, carryOut, ENVIRONMENT, jobsAtOnce, storyBench } from './bench.ts'
+import { answers, carryOut, ENVIRONMENT, follow, jobsAtOnce, storyBench } from './bench.ts'
 
 describe('the story of a release', { concurrency: false }, () => {
   it('first, changed, unchanged, back, and back for one service', { timeout: 180_000 }, async (t) => {
@@ -109,19 +109,20 @@ describe('the story of a release', { concurrency: false }, () => {
     async (t) => {
       const bench = await storyBench(t, { watch: '300ms' })
       const control = await bench.open()
-      await bench.fleet.commit({ shop: { version: '2' } })
+      const { controlPlane } = control
+      const request = (): Promise<Release> => controlPlane.request(ENVIRONMENT, { order: bench.deploy, actor: 'test' })
 
-      const both = await Promise.all([carryOut(control, bench.deploy), carryOut(control, bench.deploy)])
+      const [one, two] = [await request(), await request()]
+      const status = await controlPlane.status(ENVIRONMENT)
+      const waiting = await controlPlane.release(two)
+      const [first, second] = await Promise.all([follow(control, one), follow(control, two)])
 
-      const [first, second] = both.toSorted((a, b) => a.release.number - b.release.number)
-      assert.equal(first!.release.outcome, 'kept')
-      assert.equal(second!.release.outcome, 'unchanged')
-      assert.ok(
-        second!.events.some(
-          ({ body }) => body.kind === 'waiting' && body.for === first!.release.number && body.actor === 'test',
-        ),
-      )
-      assert.ok(second!.release.startedAt! >= first!.release.endedAt!)
+      assert.equal(status.active?.number, one.number)
+      assert.deepEqual([waiting.phase, waiting.startedAt], ['queued', undefined])
+      assert.deepEqual([first.release.outcome, second.release.outcome], ['kept', 'unchanged'])
+      const [said, ...rest] = second.events
+      assert.ok(said?.body.kind === 'waiting' && said.body.for === one.number && said.body.actor === 'test')
+      assert.ok(rest[0]!.id > first.events.at(-1)!.id, 'they interleave')
     },
   )
 

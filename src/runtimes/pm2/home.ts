@@ -34,7 +34,6 @@ export function pm2Environment(home: Pm2Home): Record<string, string> {
     PM2_NO_INTERACTION: 'true',
     PM2_DISABLE_VERSION_CHECK: 'true',
     PM2_DISCRETE_MODE: 'true',
-    PM2_SILENT: 'true',
     // Half of a call is the loading of PM2's modules.
     NODE_COMPILE_CACHE: join(home.folder, 'compiled'),
   }

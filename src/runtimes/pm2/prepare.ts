@@ -2,7 +2,7 @@ import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem, refusal } from '../../problem/problem.ts'
-import { homeOperations, pm2Ping } from './calls.ts'
+import { homeOperations, pm2Command } from './calls.ts'
 import { pm2Home } from './home.ts'
 import { scriptArgv } from './scripts.ts'
 
@@ -10,7 +10,10 @@ import { scriptArgv } from './scripts.ts'
 export async function preparePm2(host: Host, fence: Fence, program: string): Promise<void> {
   // A daemon that runs already is left alone: asking it costs 0.2 s and more, in every release.
   if (await lookAround(host, program, pm2Home(fence.root).folder)) return
-  const operations: readonly Operation[] = [...homeOperations(fence.root), pm2Ping({ root: fence.root, program })]
+  const operations: readonly Operation[] = [
+    ...homeOperations(fence.root),
+    pm2Command({ root: fence.root, program }, ['ping']),
+  ]
   await act(host, fence, operations, { label: 'prepare PM2' })
 }
 

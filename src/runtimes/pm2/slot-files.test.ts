@@ -32,7 +32,7 @@ if [ "\${DROVER_SLOT_FOLDER-}" != "$slot" ]; then
   case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
   exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT_FOLDER="$slot" /bin/sh "$slot/run"
 fi
-[ ! -e "$slot/stop" ] || exit 77
+[ ! -e "$slot/stop" ] || { : >"$slot/halted"; exit 77; }
 count=0
 if [ -e "$slot/starts" ]; then read -r count rest <"$slot/starts"; fi
 if [ "$count" -eq 0 ] && [ -s "$slot/log" ]; then rm -f "$slot/log.1" && mv -f "$slot/log" "$slot/log.before"; fi
@@ -160,7 +160,6 @@ test('PM2 asks nobody on the network', () => {
     PM2_KILL_SIGNAL: 'SIGTERM',
     PM2_CONCURRENT_ACTIONS: '32',
     PM2_NO_INTERACTION: 'true',
-    PM2_SILENT: 'true',
     NODE_COMPILE_CACHE: '/srv/shop/pm2/compiled',
     PM2_DISABLE_VERSION_CHECK: 'true',
     PM2_DISCRETE_MODE: 'true',

@@ -12,6 +12,7 @@ import type { SlotRef, SlotSpec } from '../runtime.ts'
  *     env          0600: variables of this very slot
  *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
  *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
+ *     halted       present: it has refused, so PM2 will not try again
  *     log, log.1   stdout and stderr together since this spec was started first, and the end of what became too long
  *     log.before   the log of the spec before
  */
@@ -22,6 +23,7 @@ export interface SlotFiles {
   readonly variables: string
   readonly starts: string
   readonly stop: string
+  readonly halted: string
   readonly log: string
   readonly oldLog: string
 }
@@ -35,6 +37,7 @@ export function slotFiles(root: string, { service, slot }: SlotRef): SlotFiles {
     variables: join(folder, 'env'),
     starts: join(folder, 'starts'),
     stop: join(folder, 'stop'),
+    halted: join(folder, 'halted'),
     log: join(folder, 'log'),
     oldLog: join(folder, 'log.1'),
   }
@@ -89,7 +92,7 @@ if [ "\${DROVER_SLOT_FOLDER-}" != "$slot" ]; then
   case \${NODE_CHANNEL_FD-} in ''|*[!0-9]*) ;; *) eval "exec $NODE_CHANNEL_FD>&-" ;; esac
   exec env -i PATH="$PATH" HOME="\${HOME-/}" USER="\${USER-}" LANG="\${LANG-C.UTF-8}" TMPDIR="\${TMPDIR-/tmp}" DROVER_SLOT_FOLDER="$slot" /bin/sh "$slot/run"
 fi
-[ ! -e "$slot/stop" ] || exit ${HALT}
+[ ! -e "$slot/stop" ] || { : >"$slot/halted"; exit ${HALT}; }
 count=0
 if [ -e "$slot/starts" ]; then read -r count rest <"$slot/starts"; fi
 if [ "$count" -eq 0 ] && [ -s "$slot/log" ]; then rm -f "$slot/log.1" && mv -f "$slot/log" "$slot/log.before"; fi

@@ -1,27 +1,27 @@
 import { act } from '../../hosts/act.ts'
-import type { OperationResult } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
 import type { SlotSpec } from '../runtime.ts'
-import { pm2Calls } from './calls.ts'
+import { endingArgv, pm2Call, replacingArgv } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
-import { registered, sameSlot, slotClaim } from './stop.ts'
+import { sameSlot, slotClaim } from './stop.ts'
 import { survey } from './survey.ts'
-import type { Survey } from './survey.ts'
+import type { Survey, SurveyedSlot } from './survey.ts'
 
 const OVERHEAD_MS = 60_000
 const BEGIN_WITHIN_MS = 10_000
+const REPLACED_WITHIN_MS = 1_500
 
 /** One caller's wish. */
 export type StartRequest = readonly SlotSpec[]
 
 /**
- * Starts the slots of several callers with one call of PM2. Gives for each caller the problem that kept all of its
- * slots from being started, or undefined.
+ * Starts the slots of several callers with at most one call of PM2. Gives for each caller the problem that kept all of
+ * its slots from being started, or undefined.
  */
 export async function startSlots(
   host: Host,
@@ -38,48 +38,88 @@ export async function startSlots(
   if (missing.length === 0) {
     return refusals
   }
-  const results = await act(host, fence, startOperations(fence.root, program, missing, found), {
-    label: `start ${missing.map((spec) => `${spec.service}.${spec.slot}`).join(', ')}`,
-    claims: missing.map(slotClaim),
+  const replaced = missing.filter((spec) => isReplaceable(slotOf(spec, found)))
+  const late = await begin({ host, fence, program, specs: missing, found, replaced })
+  // PM2 has died, or takes its time after crashes of what was there before: then it is told.
+  const again = replaced.filter((spec) => late.includes(spec))
+  const never = again.length === 0 ? late : await begin({ host, fence, program, specs: again, found, replaced: [] })
+  return requests.map((request, index) => refusals[index] ?? notBegun(host, fence.root, request, never))
+}
+
+interface Beginning {
+  readonly host: Host
+  readonly fence: Fence
+  readonly program: string
+  readonly specs: readonly SlotSpec[]
+  readonly found: Survey
+  /** Those of the specs whose slot is to be replaced by ending what runs there. */
+  readonly replaced: readonly SlotSpec[]
+}
+
+/** Gives those that did not begin. */
+async function begin(of: Beginning): Promise<readonly SlotSpec[]> {
+  const { host, fence, specs, found } = of
+  const results = await act(host, fence, startOperations(of), {
+    label: `start ${specs.map((spec) => `${spec.service}.${spec.slot}`).join(', ')}`,
+    claims: specs.map(slotClaim),
     timeoutMs: 2 * Math.max(0, ...found.slots.map((slot) => slot.spec.drainMs)) + OVERHEAD_MS,
   })
-  const begun = results.at(-1)
-  return requests.map((request, index) => refusals[index] ?? notBegun(host, fence.root, request, begun))
+  const said = (results.at(-1)?.stdout ?? '').split('\n')
+  return specs.filter((spec) => said.includes(`not-begun ${slotFiles(fence.root, spec).folder}`))
+}
+
+/** What runs there under PM2: when it ends, PM2 runs the launcher that lies there by then, a tenth of a second later. */
+function isReplaceable(slot: SurveyedSlot | undefined): boolean {
+  return slot !== undefined && slot.alive && slot.registered && !slot.stop
 }
 
 /**
- * What was in a slot ends first, marked with `stop`. The new launcher is laid over the old one while PM2 may still run
- * it, but it refuses as long as the mark is there. PM2 forgets the slot, the mark goes, and PM2 starts it. Cut off
- * anywhere, it is simply done again.
+ * A slot in which something runs is laid anew and what ran there ended: PM2 starts it again by itself. Any other is ended
+ * and marked with `stop`; where PM2 may still be about to start it, PM2 forgets it; it is laid, the mark goes, and one
+ * call of PM2 starts all of these. Cut off anywhere, it is simply done again.
  */
-function startOperations(
-  root: string,
-  program: string,
-  specs: readonly SlotSpec[],
-  found: Survey,
-): readonly Operation[] {
-  const held = found.slots
-    .filter((slot) => !(slot.stop && !slot.registered) && specs.some((spec) => sameSlot(slot, spec)))
-    .map((slot) => ({ ...slot, drainMs: slot.spec.drainMs }))
-  const known = registered(held, found.slots)
+function startOperations({ fence: { root }, program, specs, found, replaced }: Beginning): readonly Operation[] {
+  const place = { root, program }
+  const fresh = specs.filter((spec) => !replaced.includes(spec))
+  const held = heldSlots(fresh, found)
+  const known = held.filter((slot) => slot.registered && !slot.halted)
   const files = specs.map((spec) => slotFiles(root, spec))
   return [
+    ...(held.length === 0 ? [] : [shell(endingArgv(root, held))]),
+    ...(known.length === 0 ? [] : pm2Call(place, 'delete', known)),
     ...files.map(({ folder }): Operation => ({ kind: 'folder', path: folder })),
-    ...held.map((slot): Operation => ({
-      kind: 'write',
-      path: slotFiles(root, slot).stop,
-      content: '',
-      volatile: true,
-    })),
     ...specs.flatMap((spec) => layOperations(root, spec)),
-    ...pm2Calls({ root, program }, [
-      ...(held.length === 0 ? [] : [{ verb: 'end', slots: held } as const]),
-      ...(known.length === 0 ? [] : [{ verb: 'delete', slots: known } as const]),
-      ...files.flatMap(({ starts, stop }) => [starts, stop].map((path) => ({ verb: 'remove', path }) as const)),
-      { verb: 'start', slots: specs },
-    ]),
-    scriptOperation('begun', [String(BEGIN_WITHIN_MS), ...files.map(({ folder }) => folder)]),
+    ...files.flatMap(({ starts, halted, stop }) =>
+      [starts, halted, stop].map((path): Operation => ({ kind: 'remove', path })),
+    ),
+    ...(replaced.length === 0 ? [] : [shell(replacingArgv(root, withDrains(replaced, found)))]),
+    ...(fresh.length === 0 ? [] : pm2Call(place, 'start', fresh)),
+    scriptOperation(
+      'begun',
+      specs.flatMap((spec) => [
+        slotFiles(root, spec).folder,
+        String(replaced.includes(spec) ? REPLACED_WITHIN_MS : BEGIN_WITHIN_MS),
+      ]),
+    ),
   ]
+}
+
+function shell(argv: readonly string[]): Operation {
+  return { kind: 'run', program: 'sh', argv }
+}
+
+type HeldSlot = SurveyedSlot & { readonly drainMs: number }
+
+/** The slots of these specs in which something may run, or may be started by PM2. */
+function heldSlots(specs: readonly SlotSpec[], found: Survey): readonly HeldSlot[] {
+  return withDrains(specs, found).filter((slot) => !(slot.stop && (!slot.registered || slot.halted)))
+}
+
+/** The drain time is that of what is there, not of what comes. */
+function withDrains(specs: readonly SlotSpec[], found: Survey): readonly HeldSlot[] {
+  return found.slots
+    .filter((slot) => specs.some((spec) => sameSlot(slot, spec)))
+    .map((slot) => ({ ...slot, drainMs: slot.spec.drainMs }))
 }
 
 /** Not synced: after a power cut nothing of a slot runs, and what runs next is laid again. */
@@ -94,7 +134,12 @@ function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
 }
 
 function runsAlready(spec: SlotSpec, found: Survey): boolean {
-  return found.slots.some((slot) => sameSlot(slot, spec) && slot.alive && !slot.stop && slot.spec.key === specKey(spec))
+  const slot = slotOf(spec, found)
+  return slot !== undefined && slot.alive && !slot.stop && slot.spec.key === specKey(spec)
+}
+
+function slotOf(spec: SlotSpec, found: Survey): SurveyedSlot | undefined {
+  return found.slots.find((slot) => sameSlot(slot, spec))
 }
 
 /** Ports of the request that a process of no or another slot listens on, all of them at once. */
@@ -118,15 +163,9 @@ function takenPorts(host: Host, root: string, request: StartRequest, found: Surv
   return problems.length === 0 ? undefined : new Refusal(problems)
 }
 
-function notBegun(
-  host: Host,
-  root: string,
-  request: StartRequest,
-  begun: OperationResult | undefined,
-): Refusal | undefined {
-  const folders = (begun?.stdout ?? '').split('\n')
+function notBegun(host: Host, root: string, request: StartRequest, late: readonly SlotSpec[]): Refusal | undefined {
   const problems = request
-    .filter((spec) => folders.includes(`not-begun ${slotFiles(root, spec).folder}`))
+    .filter((spec) => late.some((other) => sameSlot(spec, other)))
     .map((spec) =>
       problem(
         'runtimes/not-begun',

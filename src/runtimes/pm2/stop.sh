@@ -1,11 +1,21 @@
 # Ends every process of the given slots: SIGTERM to all of them at once, SIGKILL to what is left after the drain time
 # of its slot. Returns when none is left, 1 when one cannot be killed. A slot without processes is only marked.
 #
-#   sh stop.sh <slot folder> <drain, ms> ...
+#   sh stop.sh (for-good|replace) <slot folder> <drain, ms> ...
+#
+# `replace` ends those that were started before it began and marks nothing: PM2 starts the slots again meanwhile.
 #
 # The processes of a slot are those whose environment says so (DROVER_SLOT_FOLDER), and, for children that were given another
 # environment, those in their sessions and below them. No list of PM2 is needed: it may have died.
+mode=$1
+shift
 read -r boot </proc/sys/kernel/random/boot_id
+newest=
+if [ "$mode" = replace ]; then
+  read -r stat <"/proc/$$/stat"
+  fields=${stat##*) }
+  newest=$(set -- $fields && echo "${20}")
+fi
 
 now() {
   read -r up rest </proc/uptime
@@ -26,7 +36,7 @@ members() {
     # The third line of a `want` is the slot: the rest of the line, blanks included.
     grep -zaH '^DROVER_SLOT_FOLDER=' /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n'
     cat /proc/[0-9]*/stat 2>/dev/null
-  } | awk -v self="$$" '
+  } | awk -v self="$$" -v newest="$newest" '
     /^want / {
       slot = $0
       sub(/^want [^ ]+ [^ ]+ [^ ]+ /, "", slot)
@@ -46,6 +56,7 @@ members() {
       sub(/^.*\) /, "", line)
       split(line, field, " ")
       if (field[1] == "Z" || field[1] == "X" || $1 == self) next
+      if (newest != "" && field[20] + 0 > newest + 0) next
       parent[$1] = field[2]
       session[$1] = field[4]
       if ($1 in main_slot && main_ticks[$1] == field[20]) owner[$1] = main_slot[$1]
@@ -74,7 +85,9 @@ running() {
 
 pair=
 for argument; do
-  if [ -z "$pair" ]; then
+  if [ "$mode" = replace ]; then
+    break
+  elif [ -z "$pair" ]; then
     pair=$argument
   else
     [ ! -d "$pair" ] || : >"$pair/stop" || exit 1

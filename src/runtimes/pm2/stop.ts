@@ -4,7 +4,6 @@ import type { Fence } from '../../hosts/operation.ts'
 import type { SlotRef } from '../runtime.ts'
 import { endingArgv } from './calls.ts'
 import { survey } from './survey.ts'
-import type { SurveyedSlot } from './survey.ts'
 
 /** Time for everything but the draining itself, which may have to wait for another that drains the same slot. */
 const OVERHEAD_MS = 60_000
@@ -30,11 +29,6 @@ export async function stopSlots(host: Host, fence: Fence, slots: readonly Stoppi
     claims: laid.map(slotClaim),
     timeoutMs: 2 * drainTime(laid) + OVERHEAD_MS,
   })
-}
-
-/** Those that PM2 may know. */
-export function registered(slots: readonly Stopping[], surveyed: readonly SurveyedSlot[]): readonly Stopping[] {
-  return slots.filter((slot) => surveyed.some((other) => sameSlot(slot, other) && other.registered))
 }
 
 /** What a slot is called where two at work on it would disturb each other. */

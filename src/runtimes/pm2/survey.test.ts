@@ -92,9 +92,9 @@ test('who listens on a port is told, and whose slot it is', async (t) => {
 
 test('what a survey prints is read', () => {
   const text = [
-    'slot backend a 1 1 0 3 1700000000000 77',
+    'slot backend a 1 1 1 0 3 1700000000000 77',
     JSON.stringify(SPEC),
-    'slot broken a 0 0 1 1 1 1',
+    'slot broken a 0 0 0 1 1 1 1',
     'no json',
     'port 4080 99 node server',
     '/srv/slots/backend/a',
@@ -113,6 +113,7 @@ test('what a survey prints is read', () => {
         spec: SPEC,
         stop: true,
         registered: true,
+        halted: true,
         alive: false,
         starts: 3,
         startedAt: 1_700_000_000_000,

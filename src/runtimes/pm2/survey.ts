@@ -18,6 +18,8 @@ export interface SurveyedSlot extends SlotRef {
   readonly stop: boolean
   /** PM2 may know it. */
   readonly registered: boolean
+  /** PM2 will not start it again by itself, unless the mark has gone since. */
+  readonly halted: boolean
   /** Its main process lives; children that outlived it do not count. */
   readonly alive: boolean
   /** How often its launcher ran since it was laid. */
@@ -119,7 +121,7 @@ const laidSpec = z.object({
 })
 
 function readSlot(line: string, json: string): SurveyedSlot | undefined {
-  const [, service = '', slot, stop, registered, alive, starts, startedAt, pid] = line.split(' ')
+  const [, service = '', slot, stop, registered, halted, alive, starts, startedAt, pid] = line.split(' ')
   const spec = laidSpec.safeParse(parseJson(json))
   if (!spec.success || (slot !== 'a' && slot !== 'b')) {
     return undefined
@@ -131,6 +133,7 @@ function readSlot(line: string, json: string): SurveyedSlot | undefined {
     spec: port === undefined ? others : { ...others, port },
     stop: stop === '1',
     registered: registered === '1',
+    halted: halted === '1',
     alive: alive === '1',
     starts: Number(starts),
     startedAt: Number(startedAt),

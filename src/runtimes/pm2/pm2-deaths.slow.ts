@@ -30,6 +30,21 @@ describe('PM2: deaths', () => {
     assert.deepEqual(await statesOf(bench, [stays, goes, next]), ['running', 'running', 'running'])
   })
 
+  test('what runs in a slot is replaced though PM2 has died', async (t) => {
+    const bench = await pm2Bench(t)
+    const [old, next] = [await bench.spec('api', 'works'), await bench.spec('api', 'works', { artifact: 'next' })]
+    await bench.runtime.start(bench.host, fence(bench), [old])
+    const { pid } = await look(bench, old)
+    await killPm2(bench)
+
+    await bench.runtime.start(bench.host, fence(bench), [next])
+
+    const report = await look(bench, next)
+    assert.deepEqual([report.state, report.artifact, report.restarts], ['running', 'next', 0])
+    assert.notEqual(report.pid, pid)
+    assert.equal((await bench.processes()).filter(({ kind }) => kind === 'slot').length, 1)
+  })
+
   test('a slot that died together with its PM2 is crashed, not running', async (t) => {
     const bench = await pm2Bench(t)
     const spec = await bench.spec('worker', 'works')

@@ -9,12 +9,13 @@ describe('a full disk', { concurrency: false, skip: NO_SMALL_DISK }, () => {
     const disk = await smallDisk()
     const bench = await storyBench(t, { watch: '300ms', root: disk.folder })
     disk.mount(t, 150)
-    let fillAt: string | undefined
+    let fullFrom: string | undefined
+    let full = false
     const faults: FaultPoints = {
+      // Time and again: what commands take away when they end leaves room.
       reach: async (point) => {
-        if (point !== fillAt) return
-        fillAt = undefined
-        await disk.fill()
+        full ||= point === fullFrom
+        if (full) await disk.fill()
       },
     }
     const control = await bench.open({ faults })
@@ -41,16 +42,17 @@ describe('a full disk', { concurrency: false, skip: NO_SMALL_DISK }, () => {
         const next = { version: String(version) }
         await bench.fleet.commit({ config: next, gateway: next, shop: next, jobs: next })
 
-        fillAt = point
+        fullFrom = point
         const failed = await carryOut(control, bench.deploy)
         const meanwhile = await answers(bench.fleet)
         const liveMeanwhile = await liveSetIn(disk.folder)
+        assert.ok(full, `the release did not reach ${point}`)
+        fullFrom = undefined
+        full = false
         disk.resize(1000)
         const again = await carryOut(control, bench.deploy)
 
-        assert.equal(fillAt, undefined, `the release did not reach ${point}`)
-        assert.equal(failed.release.outcome, 'restored')
-        assert.equal(failed.release.problems[0]?.code, 'hosts/disk-full')
+        assert.deepEqual([failed.release.outcome, failed.release.problems[0]?.code], ['restored', 'hosts/disk-full'])
         const left = failed.release.problems.slice(1)
         assert.ok(
           left.every(({ severity }) => severity === 'warning'),

@@ -21,7 +21,7 @@ export interface SmallDisk {
 export async function smallDisk(): Promise<SmallDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-disk-'))
   const remount = (kilobytes: number): void => {
-    execFileSync('mount', ['-o', `remount,size=${kilobytes}k`, folder])
+    execFileSync('mount', ['-o', `remount,size=${kilobytes}k`, folder], { stdio: 'pipe' })
   }
   return {
     folder,
@@ -34,8 +34,15 @@ export async function smallDisk(): Promise<SmallDisk> {
     },
     resize: (megabytes) => remount(megabytes * 1024),
     fill: async () => {
-      const { blocks, bfree, bsize } = await statfs(folder)
-      remount(((blocks - bfree) * bsize) / 1024)
+      // What is written between the look and the change makes the change fail: look again.
+      for (let tries = 1; ; tries++) {
+        const { blocks, bfree, bsize } = await statfs(folder)
+        try {
+          return remount(((blocks - bfree) * bsize) / 1024)
+        } catch (error) {
+          if (tries === 20) throw error
+        }
+      }
     },
   }
 }

@@ -24,7 +24,7 @@ import type { ControlPlane } from './release/control-plane.ts'
 import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
 import { permits } from './release/permit.ts'
 import { recordStore } from './release/record-store.ts'
-import type { Sql } from './release/record-store.ts'
+import type { RecordStore, Sql } from './release/record-store.ts'
 import { defineRelease } from './release/release.ts'
 import { startUpkeep, upkeep } from './release/upkeep.ts'
 import { nginxRouter } from './routers/nginx/nginx-router.ts'
@@ -64,8 +64,10 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   if (embedded !== undefined) opening.defer(() => embedded.stop())
   const url = options.databaseUrl ?? embedded!.url
   await migrate(url)
-  const database = openDatabase<never>(url)
+  const database = openDatabase(url)
   opening.defer(() => database.close())
+  const unhurried = openDatabase(url, { size: 5, settings: { synchronous_commit: 'off' } })
+  opening.defer(() => unhurried.close())
 
   const worker = workerName(options.folder)
   const engine = dbosEngine({
@@ -76,9 +78,10 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   })
   const local = localHost({ spawner: spawner() })
   opening.defer(() => local.close())
+  const sql = patientSql(database)
   const context = await makeContext(
     options,
-    { sql: patientSql(database), local },
+    { sql, records: recordStore(sql, patientSql(unhurried)), local },
     { worker, epoch: () => engine.fence() },
   )
   const { release, tidy } = defineRelease(engine, context)
@@ -112,7 +115,7 @@ interface Identity {
 
 async function makeContext(
   options: ControlPlaneOptions,
-  { sql, local }: { readonly sql: Sql; readonly local: Host },
+  { sql, records, local }: { readonly sql: Sql; readonly records: RecordStore; readonly local: Host },
   { worker, epoch }: Identity,
 ): Promise<Context> {
   const hosts: Record<string, Host> = { local }
@@ -128,7 +131,7 @@ async function makeContext(
   }
   const repositories = new Map<string, ReturnType<typeof openRepository>>()
   return {
-    records: recordStore(sql),
+    records,
     permits: permits(sql, epoch),
     secrets: fileSecrets(join(options.folder, 'secrets')),
     store: await openArtifactStore(join(options.folder, 'store')),
@@ -177,7 +180,7 @@ function workerName(folder: string): string {
 }
 
 /** A database that is away for a while is waited for: a release under way goes on when it is back. */
-function patientSql(database: Database<never>): Sql {
+function patientSql(database: Database): Sql {
   return {
     // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
     query: <Row>(text: string, values: readonly unknown[] = []) =>
@@ -185,7 +188,7 @@ function patientSql(database: Database<never>): Sql {
   }
 }
 
-async function health(database: Database<never>): Promise<{ ok: boolean; detail?: string }> {
+async function health(database: Database): Promise<{ ok: boolean; detail?: string }> {
   try {
     await database.pool.query('select 1')
     return { ok: true }
@@ -203,7 +206,7 @@ interface EventBell {
 }
 
 /** Rings for every release event, whichever Drover process wrote it. */
-function eventBell(database: Database<never>): EventBell {
+function eventBell(database: Database): EventBell {
   const callbacks = new Set<(release: string | undefined) => void>()
   const stop = new AbortController()
   const listening = database.listen(

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
 import { Client, type ClientConfig, Pool, types } from 'pg'
 import { errorCode } from '../hosts/error-code.ts'
 import { refusal } from '../problem/problem.ts'
@@ -8,11 +7,9 @@ import { type Secret, scrubUrlCredentials } from '../secrets/secret.ts'
 /** PostgreSQL's own number for the type bigint. */
 const INT8 = 20
 
-/** A pool of connections. `Tables` names the tables that the caller's room keeps in the schema `drover`. */
-export interface Database<Tables> {
+/** A pool of connections. */
+export interface Database {
   readonly pool: Pool
-  /** Queries in the schema `drover`. */
-  readonly query: Kysely<Tables>
   /**
    * Calls `onMessage` with the payload of every NOTIFY on the channel until the signal aborts; resolves then. Called
    * without a payload after each (re)connection: messages may have been missed, so read what there is.
@@ -29,14 +26,13 @@ export interface DatabaseOptions {
 }
 
 /** Opens no connection yet. */
-export function openDatabase<Tables>(url: Secret, options: DatabaseOptions = {}): Database<Tables> {
+export function openDatabase(url: Secret, options: DatabaseOptions = {}): Database {
   const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`)
   const pool = new Pool({ ...connection(url), max: options.size ?? 10, options: settings.join(' ') })
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
   return {
     pool,
-    query: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema('drover'),
     listen: (channel, onMessage, signal) => listen({ url, channel, onMessage, signal }),
     close: () => pool.end(),
   }

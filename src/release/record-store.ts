@@ -82,7 +82,11 @@ export interface RecordStore {
   setting(name: string, make: () => string): Promise<string>
 }
 
-export function recordStore(sql: Sql): RecordStore {
+/**
+ * `inStep` is for what steps write: it need not wait for the disk, since the journal, in the same database, writes its own
+ * record of the step after it and waits for both. What a power cut takes away is then done again.
+ */
+export function recordStore(sql: Sql, inStep: Sql = sql): RecordStore {
   return {
     add: (environment, repository, request) => add(sql, environment, repository, request),
     find: (release) => find(sql, release),
@@ -107,7 +111,7 @@ export function recordStore(sql: Sql): RecordStore {
         ...keyOf(environment),
         before,
       ]),
-    change: (release, change) => applyChange(sql, release, change),
+    change: (release, change) => applyChange(inStep, release, change),
     setLive: async (environment, number) => {
       // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
       await sql.query(
@@ -126,20 +130,18 @@ export function recordStore(sql: Sql): RecordStore {
     },
     end: (release, ending) => end(sql, release, ending),
     emit: async (release, body) => {
-      await sql.query('insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)', [
-        ...keyOf(release),
-        release.number,
-        JSON.stringify(body),
-      ])
+      await inStep.query(
+        'insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)',
+        [...keyOf(release), release.number, JSON.stringify(body)],
+      )
     },
     eventsAfter: (release, afterId) => eventsAfter(sql, release, afterId),
     setting: async (name, make) => {
-      await sql.query('insert into drover.settings (name, value) values ($1, $2) on conflict do nothing', [
-        name,
-        make(),
-      ])
-      return (await sql.query<{ value: string }>('select value from drover.settings where name = $1', [name])).rows[0]!
-        .value
+      const known = await readSetting(sql, name)
+      if (known !== undefined) return known
+      const text = 'insert into drover.settings (name, value) values ($1, $2) on conflict do nothing'
+      await sql.query(text, [name, make()])
+      return (await readSetting(sql, name))!
     },
   }
 }
@@ -353,4 +355,9 @@ function fromRow(row: Row): StoredRelease {
 export function unforeseen(error: unknown): Problem {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   return problem('release/unforeseen', 'drover', text, 'This is a fault of Drover; the server log has the details.')
+}
+
+async function readSetting(sql: Sql, name: string): Promise<string | undefined> {
+  const text = 'select value from drover.settings where name = $1'
+  return (await sql.query<{ value: string }>(text, [name])).rows[0]?.value
 }

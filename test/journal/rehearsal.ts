@@ -85,10 +85,10 @@ export class WorkerProcess {
 export class Rehearsal {
   readonly postgres: EmbeddedPostgres
   readonly folder: string
-  readonly database: Database<unknown>
+  readonly database: Database
   readonly hosts: PretendHosts
   readonly #outside: EmbeddedPostgres
-  readonly #outsideDatabase: Database<unknown>
+  readonly #outsideDatabase: Database
   #workers: WorkerProcess[] = []
 
   private constructor(folder: string, postgres: EmbeddedPostgres, outside: EmbeddedPostgres) {

@@ -52,7 +52,7 @@ export function dbosEngine(options: DbosEngineOptions): DbosEngine {
 }
 
 interface Launched {
-  readonly database: Database<unknown>
+  readonly database: Database
   readonly membership: Membership
   readonly worker: Worker
 }

@@ -14,7 +14,7 @@ const LEASE = { beatMs: 40, leaseMs: 400 }
 
 let folder: string
 let postgres: EmbeddedPostgres
-let database: Database<unknown>
+let database: Database
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-engine-'))

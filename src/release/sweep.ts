@@ -14,9 +14,9 @@ import { routesOf } from './stage.ts'
  * what is live now, so a sweep that comes late, twice or after another release does no harm.
  */
 export async function sweep(scope: Scope): Promise<void> {
+  await scope.context.permits.take(scope.ref, scope.holder)
   const live = await scope.context.records.live(scope.ref)
   if (live === undefined) return
-  await scope.context.permits.take(scope.ref, scope.holder)
   const { environment } = blueprintOf(live)
   const kept = await keptSets(scope.context, live)
   for (const site of sites(scope.context, scope.ref.fleet, environment)) {

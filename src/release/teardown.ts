@@ -1,7 +1,10 @@
-import { refusal } from '../problem/problem.ts'
+import { Refusal, refusal } from '../problem/problem.ts'
 import type { Context } from './context.ts'
+import type { StoredRelease } from './record-store.ts'
 import type { EnvironmentRef } from './records.ts'
 import { blueprintOf, sites } from './scope.ts'
+
+const TRIES = 3
 
 /** Stops every slot and the router of an environment. Artifacts and records stay, so that the next release starts it all again. */
 export async function teardown(context: Context, environment: EnvironmentRef, actor: string): Promise<void> {
@@ -18,12 +21,30 @@ export async function teardown(context: Context, environment: EnvironmentRef, ac
   if (last === undefined) return
   const release = await lastWithBlueprint(context, environment, last.number)
   if (release === undefined) return
-  const number = await context.permits.take(environment, `teardown by ${actor}`)
-  for (const site of sites(context, environment.fleet, blueprintOf(release).environment)) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await stopAll(context, release, `teardown by ${actor}`)
+    } catch (error) {
+      if (tries === TRIES || !isOvertaken(error)) throw error
+    }
+  }
+}
+
+async function stopAll(context: Context, release: StoredRelease, holder: string): Promise<void> {
+  const number = await context.permits.take(release, holder)
+  for (const site of sites(context, release.fleet, blueprintOf(release).environment)) {
     await site.router.teardown(site.host, { root: site.root, number })
     await site.runtime.teardown(site.host, { root: site.root, number })
   }
-  await context.records.setLive(environment, undefined)
+  await context.records.setLive(release, undefined)
+  // Who has taken the permit until now may have started the router again; who takes it later finds nothing live.
+  await context.permits.current(release, holder)
+}
+
+/** By the sweep of a release, which is no release under way and may be due at any moment. */
+function isOvertaken(error: unknown): boolean {
+  const codes = error instanceof Refusal ? error.problems.map(({ code }) => code) : []
+  return codes.includes('hosts/fenced') || codes.includes('release/permit-lost')
 }
 
 async function lastWithBlueprint(

@@ -83,7 +83,7 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
     for (const child of children) child.kill('SIGKILL')
     for (const control of opened) await control.close()
     const control = await openControlPlane({ ...optionsFor(home), ...database })
-    await control.controlPlane.teardown(ENVIRONMENT, 'test').catch(() => undefined)
+    await endAll(control)
     await control.close()
     await rm(folder, { recursive: true, force: true })
   })
@@ -104,6 +104,18 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
     },
     child: (child) => startChild(children, { home, order: deploy, ...child }, databaseUrl),
   }
+}
+
+/** Also what a test that failed has left under way. */
+async function endAll(control: OpenedControlPlane): Promise<void> {
+  const { controlPlane } = control
+  for (;;) {
+    const { active } = await controlPlane.status(ENVIRONMENT)
+    if (active === undefined) break
+    await controlPlane.cancel(active, 'test').catch(() => undefined)
+    await follow(control, active)
+  }
+  await controlPlane.teardown(ENVIRONMENT, 'test')
 }
 
 export function optionsFor(home: string): Parameters<typeof openControlPlane>[0] {

@@ -1,4 +1,5 @@
 import { act } from '../hosts/act.ts'
+import type { Artifact } from '../build/artifact.ts'
 import type { Operation } from '../hosts/operation.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Route } from '../routers/router.ts'
@@ -54,10 +55,18 @@ async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<
   await fenceAt(scope, site)
   await Promise.all(
     Object.values(moving).map(async ({ artifact }) => {
+      if (await isOnlyThere(scope, site, artifact)) return
       const source = await scope.context.store.folderOf(artifact)
       await site.host.upload(source, site.layout.artifact(artifact.service, artifact.id), { signal: scope.signal })
     }),
   )
+}
+
+/** What another Drover has built is not in this one's store; where it was live before, the host has it all the same. */
+async function isOnlyThere({ context, signal }: Scope, site: Site, artifact: Artifact): Promise<boolean> {
+  if ((await context.store.get(artifact.service, artifact.id)) !== undefined) return false
+  const place = site.layout.artifact(artifact.service, artifact.id)
+  return (await site.host.run({ program: 'test', argv: ['-d', place] }, { signal })).ok
 }
 
 /** A deploy writes the files; a rollback finds the older ones on the host, since only there are the older values. */

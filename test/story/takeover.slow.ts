@@ -57,8 +57,11 @@ describe('several Drover processes on one database', { concurrency: false }, () 
       })
     }
     const last = await bench.child({}).ended()
+    const newcomer = bench.child({ order: { goal: 'rollback' }, home: join(bench.folder, 'newcomer') })
+    const back = await newcomer.ended()
 
     assert.match(last?.outcome ?? '', /^(kept|unchanged)$/, 'the lane was not free')
+    assert.equal(back?.outcome, 'kept', 'a Drover that has built nothing itself cannot go back')
     const { sent, failed } = await traffic.stop()
     assert.ok(sent > 100)
     assert.deepEqual(

@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Fleet } from '../manifest/fleet.ts'
+import { readOutline } from '../manifest/outline.ts'
 import { Refusal, problem } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { EnvironmentRef } from '../release/records.ts'
@@ -50,8 +51,7 @@ export async function findOutline(cli: Pick<Cli, 'cwd' | 'config'>): Promise<Man
   const found = await findText(cli, cli.config)
   if (found === undefined) return undefined
   const { text, ...place } = found
-  const { readOutline } = await import('../manifest/outline.ts')
-  const outline = readOutline(text, place.name)
+  const outline = await readOutline(text, place.name)
   if (outline === undefined) return undefined
   return { ...place, environments: outline.environments.map((name) => ({ fleet: outline.fleet, environment: name })) }
 }

@@ -35,11 +35,16 @@ export async function stage(scope: Scope, host: string): Promise<void> {
     site.runtime.prepare(site.host, fence),
     uploadAll(scope, site, moving),
     layEnvironments(scope, site, release, moving),
-    site.router
-      .shape(site.host, fence, routesOf({ ...live?.set, ...set }))
-      .then(() => site.router.lay(site.host, fence, routes, token)),
+    layRoutes(),
   ])
   for (const service of Object.keys(moving)) await emit(scope, { kind: 'service', service, host, state: 'staged' })
+
+  /** A router that runs takes a set whatever its shape; the first one of all is shaped before. */
+  async function layRoutes(): Promise<void> {
+    const shaped = site.router.shape(site.host, fence, routesOf({ ...live?.set, ...set }))
+    if (before[host]?.live === undefined) await shaped
+    await Promise.all([shaped, site.router.lay(site.host, fence, routes, token)])
+  }
 }
 
 export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'plan' | 'set' | 'before'>> {

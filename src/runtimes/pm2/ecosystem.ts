@@ -9,7 +9,7 @@ export function appName({ service, slot }: SlotRef): string {
 /**
  * What PM2 is told of its slots, for `pm2 start` and `pm2 delete`. It says nothing of the spec: the launcher does, so
  * that PM2, which keeps what it was told first, cannot start an old spec. A slot that ends is started again after
- * 0.1 s, then later and later up to 15 s, until the launcher says halt.
+ * 0.03 s, then later and later up to 15 s, until the launcher says halt.
  */
 export function renderEcosystem(root: string, slots: readonly (SlotRef & { readonly drainMs: number })[]): string {
   const apps = slots.map((slot) => {
@@ -26,7 +26,7 @@ export function renderEcosystem(root: string, slots: readonly (SlotRef & { reado
       // Not for us: without it PM2 keeps its own under names that only grow.
       pid_file: `${files.folder}/pm2-pid`,
       autorestart: true,
-      exp_backoff_restart_delay: 100,
+      exp_backoff_restart_delay: 30,
       stop_exit_codes: [HALT],
       kill_timeout: Math.max(slot.drainMs, 100),
       treekill: true,

@@ -131,7 +131,7 @@ test('PM2 is told of slots, not of what runs in them', () => {
         error_file: '/dev/null',
         pid_file: '/srv/slots/backend/a/pm2-pid',
         autorestart: true,
-        exp_backoff_restart_delay: 100,
+        exp_backoff_restart_delay: 30,
         stop_exit_codes: [77],
         kill_timeout: 5000,
         treekill: true,

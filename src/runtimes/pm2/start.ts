@@ -68,7 +68,7 @@ async function begin(of: Beginning): Promise<readonly SlotSpec[]> {
   return specs.filter((spec) => said.includes(`not-begun ${slotFiles(fence.root, spec).folder}`))
 }
 
-/** What runs there under PM2: when it ends, PM2 runs the launcher that lies there by then, a tenth of a second later. */
+/** What runs there under PM2: when it ends, PM2 runs the launcher that lies there by then, a moment later. */
 function isReplaceable(slot: SurveyedSlot | undefined): boolean {
   return slot !== undefined && slot.alive && slot.registered && !slot.stop
 }

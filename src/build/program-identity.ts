@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { passOn } from '../hosts/pass-on.ts'
 
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
 
@@ -8,12 +9,17 @@ const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
  * its inode, size and times say. undefined when it is no program of the machine's own format: a wrapper, as version
  * managers lay them, may run something else tomorrow without having changed.
  */
-export function programIdentity(name: string, path = process.env['PATH'] ?? ''): string | undefined {
+export function programIdentity(name: string, path = ownPath()): string | undefined {
   for (const folder of path.split(':')) {
     const file = realPath(join(folder, name))
     if (file !== undefined) return identityOf(file)
   }
   return undefined
+}
+
+function ownPath(): string {
+  const { PATH = '' } = passOn(['PATH'])
+  return typeof PATH === 'string' ? PATH : ''
 }
 
 function realPath(file: string): string | undefined {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -73,6 +73,8 @@ await client.end()
 
 export async function startTestServer(): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-databases-'))
+  // As root the server runs as another user; were the folder closed, its data would lie elsewhere and stay.
+  await chmod(folder, 0o711)
   const server = await startEmbeddedPostgres({ folder: join(folder, 'postgres') })
   const clients: Client[] = []
   const tool = join(folder, 'tool.mjs')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -16,6 +16,7 @@ const POINTS = ['stage:local.lay:before', 'switch:renamed']
 describe('several Drover processes on one database', { concurrency: false }, () => {
   it('R11: one is killed, another ends its release by itself, and the next begins', { timeout: 300_000 }, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'drover-shared-'))
+    await chmod(folder, 0o711)
     const root = join(folder, 'root')
     const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres') })
     const bench = await storyBench(t, { watch: '500ms', warm: '10m', root, databaseUrl: postgres.url })

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -67,8 +67,10 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
   const { databaseUrl, ...fleetOptions } = options
   const database = databaseUrl === undefined ? {} : { databaseUrl }
   const folder = await mkdtemp(join(tmpdir(), 'drover-story-'))
+  // As root the embedded server runs as another user; behind closed folders its data would lie elsewhere and stay.
   await chmod(folder, 0o755)
   const home = join(folder, 'home')
+  await mkdir(home, { mode: 0o711 })
   const fleet = await makeSmallFleet({
     folder: join(folder, 'repository'),
     journal: join(folder, 'jobs.jsonl'),

@@ -113,7 +113,7 @@ async function neverReady(): Promise<Result> {
   await silently(['deploy', 'production'])
   const seconds = [(Date.now() - from) / 1000]
   await misbehave(stage, 'coupon', { from: '"neverReady": true', to: '"neverReady": false' })
-  return { name: 'never ready (deadline 10 s)', seconds, ...(await counted(from)) }
+  return { name: 'never ready (deadline 8 s)', seconds, ...(await counted(from)) }
 }
 
 /** The same fleet by deploy.sh: a first run to have something to change, then one under traffic with one service changed. */

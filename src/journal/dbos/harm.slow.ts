@@ -16,7 +16,7 @@ describe('harm', () => {
   afterEach(() => rehearsal.reset())
   after(() => rehearsal.end())
 
-  it('gives up a step that kills its worker three times, and nothing beside it', async (t) => {
+  it('R10: gives up a step that kills its worker three times, and nothing beside it', async (t) => {
     const services = new Services(rehearsal, ['w'])
     t.after(() => services.end())
     await services.ask(async (worker) => {

@@ -20,7 +20,7 @@ describe('replay', () => {
   afterEach(() => rehearsal.reset())
   after(() => rehearsal.end())
 
-  it(`gives every result of ${WORKFLOWS * CHAINS.length} parallel chains to its own chain, kills or not`, async (t) => {
+  it(`R05: gives every result of ${WORKFLOWS * CHAINS.length} parallel chains to its own chain, kills or not`, async (t) => {
     const random = seeded(t)
     const services = new Services(rehearsal, ['a', 'b'], { lease: { beatMs: 500, leaseMs: 3000 } })
     t.after(() => services.end())
@@ -45,7 +45,7 @@ describe('replay', () => {
     }
   })
 
-  it(`fails ${HISTORIES} stored histories under code with an inserted step, and none under code with a patch`, async () => {
+  it(`R08: fails ${HISTORIES} stored histories under code with an inserted step, and none under code with a patch`, async () => {
     await leavePending(rehearsal, 'unpatched')
     const unpatched = await finishUnder(rehearsal, 'unpatched', 'step inserted')
     await leavePending(rehearsal, 'patched')

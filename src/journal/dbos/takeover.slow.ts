@@ -67,7 +67,7 @@ describe('takeover', () => {
     assert.ok(last < first, 'the zombie carried something out after its heir')
   })
 
-  it('starts the next in a lane whose owner was killed', async (t) => {
+  it('R11: starts the next in a lane whose owner was killed', async (t) => {
     const [owner, other] = [rehearsal.spawn('owner'), rehearsal.spawn('other')]
     await Promise.all([owner.ready(), other.ready()])
     // Both look at the lane; the owner is whoever got there first.

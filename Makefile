@@ -39,7 +39,7 @@ format: $(DEPS)
 	npm run --silent format
 
 bench: $(SYSTEM) $(DEPS) $(PM2)
-	@node bench/main.ts
+	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts
 
 setup: $(SYSTEM) $(DEPS) $(PM2)
 

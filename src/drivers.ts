@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Builder } from './build/builder.ts'
@@ -84,6 +85,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
     { sql, records: recordStore(sql, patientSql(unhurried)), local },
     { worker, epoch: () => engine.fence() },
   )
+  if (options.databaseUrl !== undefined) await refuseOtherMachine(context.records)
   const { release, tidy } = defineRelease(engine, context)
   await engine.launch()
   opening.defer(() => engine.shutdown())
@@ -106,6 +108,19 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
     upkeep: () => upkeep(upkeepParts, Date.now()),
     close: () => opened.disposeAsync(),
   }
+}
+
+/** Hosts are this machine for now: a Drover elsewhere would take up a release and carry it out on the wrong one. */
+async function refuseOtherMachine(records: RecordStore): Promise<void> {
+  const id = (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim() || hostname()
+  const [owner, name] = (await records.setting('machine', () => `${id} ${hostname()}`)).split(' ')
+  if (owner === id) return
+  throw refusal(
+    'drivers/other-machine',
+    'DATABASE_URL',
+    `its fleets run on the machine ${name}, and this is ${hostname()}`,
+    "Run Drover there. Has that machine been replaced by this one, then: delete from drover.settings where name = 'machine'",
+  )
 }
 
 interface Identity {

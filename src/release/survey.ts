@@ -1,7 +1,7 @@
 import { problem, Refusal, refusal } from '../problem/problem.ts'
 import { loadManifest } from '../manifest/load.ts'
 import { forEnvironment } from '../manifest/environment.ts'
-import type { Fleet, Service } from '../manifest/fleet.ts'
+import type { Environment, Fleet, Service } from '../manifest/fleet.ts'
 import { changedServices } from '../source/changes.ts'
 import type { Commit, Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
@@ -53,8 +53,11 @@ async function surveySource(
       `commit ${commit.id.slice(0, 8)} describes the fleet ${fleet.name}, not ${environment.fleet}`,
     )
   }
-  const blueprint = blueprintOf(fleet, environment.environment)
   const live = await context.records.live(environment)
+  const blueprint = withRoot(blueprintOf(fleet, environment.environment), (made) => {
+    // Processes that share a database may have other homes: where the environment lies was decided by its first release.
+    return live?.blueprint?.environment.root ?? context.root(environment.fleet, made, made.hosts[0] ?? 'local')
+  })
   const reasons = await sourceReasons(repository, blueprint, live?.commit, commit.id)
   return { commit, branch: commit.branch ?? ref, blueprint, reasons, deviations: [] }
 }
@@ -101,6 +104,11 @@ async function readManifest(repository: Repository, commit: string): Promise<Fle
 function blueprintOf(fleet: Fleet, name: string): Blueprint {
   const { environment, services } = forEnvironment(fleet, name)
   return { environment, services, stores: fleet.stores, shared: fleet.shared }
+}
+
+function withRoot(blueprint: Blueprint, decided: (environment: Environment) => string): Blueprint {
+  const { environment } = blueprint
+  return { ...blueprint, environment: { ...environment, root: environment.root ?? decided(environment) } }
 }
 
 async function sourceReasons(

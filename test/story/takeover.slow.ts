@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { startEmbeddedPostgres } from '../../src/journal/embedded-postgres.ts'
 import type { SmallFleet } from '../fleet/small-fleet.ts'
-import { answers, jobsAtOnce, liveSetIn, storyBench } from './bench.ts'
+import { answers, jobsAtOnce, liveSet, storyBench } from './bench.ts'
 
 /** Nothing new is live at the first, everything is at the second. */
 const POINTS = ['stage:local.lay:before', 'switch:renamed']
@@ -17,9 +17,8 @@ describe('several Drover processes on one database', { concurrency: false }, () 
   it('R11: one is killed, another ends its release by itself, and the next begins', { timeout: 300_000 }, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'drover-shared-'))
     await chmod(folder, 0o711)
-    const root = join(folder, 'root')
     const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres') })
-    const bench = await storyBench(t, { watch: '500ms', warm: '10m', root, databaseUrl: postgres.url })
+    const bench = await storyBench(t, { watch: '500ms', warm: '10m', databaseUrl: postgres.url })
     const database = new Client({ connectionString: postgres.url.open() })
     await database.connect()
     t.after(async () => {
@@ -48,7 +47,7 @@ describe('several Drover processes on one database', { concurrency: false }, () 
         assert.ok(existsSync(deadly.death), `the release did not reach ${point}`)
         assert.match(outcome, /^(kept|restored)$/)
         if (outcome === 'kept') live = `r${number + 1}`
-        assert.equal(await liveSetIn(root), live)
+        assert.equal(await liveSet(bench.home), live)
         const whole = outcome === 'kept' ? Array(4).fill(next.version) : versions
         assert.deepEqual(await versionsOf(bench.fleet), whole, 'a mixed set is live')
         assert.deepEqual(await jobsAtOnce(bench.folder), { most: 1, now: 1 })
@@ -63,6 +62,7 @@ describe('several Drover processes on one database', { concurrency: false }, () 
 
     assert.match(last?.outcome ?? '', /^(kept|unchanged)$/, 'the lane was not free')
     assert.equal(back?.outcome, 'kept', 'a Drover that has built nothing itself cannot go back')
+    await refusesAnotherMachine(database, () => bench.open())
     const { sent, failed } = await traffic.stop()
     assert.ok(sent > 100)
     assert.deepEqual(
@@ -71,6 +71,16 @@ describe('several Drover processes on one database', { concurrency: false }, () 
     )
   })
 })
+
+/** The database says that its fleets run elsewhere, as when two machines were given one address by mistake. */
+async function refusesAnotherMachine(database: Client, open: () => Promise<unknown>): Promise<void> {
+  const { rows } = await database.query<{ value: string }>("select value from drover.settings where name = 'machine'")
+  const set = (value: string | undefined): Promise<unknown> =>
+    database.query("update drover.settings set value = $1 where name = 'machine'", [value])
+  await set('another elsewhere')
+  await assert.rejects(open(), /its fleets run on the machine elsewhere/)
+  await set(rows[0]?.value)
+}
 
 async function versionsOf(fleet: SmallFleet): Promise<string[]> {
   return Object.values(await answers(fleet)).map(({ version }) => version)

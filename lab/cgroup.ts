@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, open, readFile, readdir, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { until } from './shell.ts'
+
+/**
+ * A group of processes that only we put there: what stands in it, and nothing else, is ours to end. systemd inside a
+ * host needs one of its own in every hierarchy, or two hosts would share the root of the machine's.
+ */
+const ROOT = '/sys/fs/cgroup'
+
+/** Hierarchies in which a systemd makes groups; the others have no need of a group of their own. */
+const HIERARCHIES = ['systemd', 'unified', 'memory', 'cpu', 'cpuacct', 'pids', 'blkio', 'devices']
+
+/** The one hierarchy of cgroup v2, or those of v1, where a hybrid machine has both. */
+function hierarchies(): string[] {
+  return existsSync(join(ROOT, 'cgroup.controllers'))
+    ? [ROOT]
+    : HIERARCHIES.map((name) => join(ROOT, name)).filter((path) => existsSync(path))
+}
+
+/** Starts a program in the group, with its output in a file. It outlives this process. */
+export async function startIn(group: string, log: string, command: readonly [string, ...string[]]): Promise<void> {
+  const folders = await makeGroup(group)
+  const output = await open(log, 'a')
+  // The shell enters the groups and becomes the program, so that no moment of it runs outside.
+  const enter = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
+  const child = spawn('/bin/sh', ['-c', enter, 'sh', String(folders.length), ...folders, ...command], {
+    detached: true,
+    stdio: ['ignore', output.fd, output.fd],
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve).once('error', reject)
+  })
+  child.unref()
+  await output.close()
+}
+
+async function makeGroup(group: string): Promise<string[]> {
+  const folders = hierarchies().map((root) => join(root, group))
+  for (const folder of folders) await mkdir(folder, { recursive: true })
+  return folders
+}
+
+/** Every process of the group and of the groups below it. */
+export async function processesIn(group: string): Promise<number[]> {
+  const found = await Promise.all(hierarchies().map((root) => processesBelow(join(root, group))))
+  return [...new Set(found.flat())]
+}
+
+/** Ends every process of the group at once, as a cut of the power does, and removes the group. */
+export async function killGroup(group: string): Promise<void> {
+  await until(`the processes of ${group} to end`, 30, async () => {
+    const pids = await processesIn(group)
+    for (const pid of pids) kill(pid)
+    return pids.length === 0
+  })
+  for (const root of hierarchies()) {
+    await until(`the group ${group} to go`, 10, () => removed(join(root, group)))
+  }
+}
+
+/** The groups whose names start so. */
+export async function groupsNamed(prefix: string): Promise<string[]> {
+  const found = await Promise.all(hierarchies().map((root) => entries(root)))
+  return [...new Set(found.flat())].filter((name) => name.startsWith(prefix))
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function processesBelow(folder: string): Promise<number[]> {
+  const own = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
+  const below = await Promise.all((await entries(folder)).map((name) => processesBelow(join(folder, name))))
+  // 0 stands for a process of another pid namespace.
+  return [...own.split('\n').map(Number), ...below.flat()].filter((pid) => pid > 0)
+}
+
+async function removed(folder: string): Promise<boolean> {
+  for (const name of await entries(folder)) {
+    if (!(await removed(join(folder, name)))) return false
+  }
+  return rmdir(folder).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  )
+}
+
+async function entries(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  return found.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+}

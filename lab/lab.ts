@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { refusal } from '../src/problem/problem.ts'
+import { buildBaseTree } from './base-tree.ts'
+import { labHost } from './lab-host.ts'
+import type { LabHost } from './lab-host.ts'
+import { installMachine, makeKeys, removeMachine, boot } from './machine.ts'
+import { whatIsMissing } from './needs.ts'
+import { closeBridge, freeSubnet, openBridge, plugIn, unplug } from './network.ts'
+import { PREFIX, RUNS, labPlace } from './place.ts'
+import type { LabPlace } from './place.ts'
+
+export interface Lab {
+  readonly hosts: readonly LabHost[]
+  /** The machine's own address among the hosts. */
+  readonly address: string
+  /** Removes everything: processes, mounts, namespaces, bridge, folders. May be called again. */
+  close(): Promise<void>
+}
+
+export interface LabOptions {
+  readonly hosts: number
+  /** Lives until it is closed, by any process; absent: the lab is this process's, and swept when it is gone. */
+  readonly owner?: 'up'
+  readonly say?: (line: string) => void
+}
+
+/**
+ * Boots so many hosts, named h1, h2 and so on, with a real systemd each, on a bridge of their own that leads nowhere.
+ * Rejects with a Refusal where this machine cannot do it, see {@link whatIsMissing}.
+ */
+export async function openLab({ hosts, owner, say = () => undefined }: LabOptions): Promise<Lab> {
+  const missing = await whatIsMissing()
+  if (missing.length > 0) {
+    throw refusal('lab/missing', 'the lab', missing.join('; '), 'Run it as root on Linux, after "make setup".')
+  }
+  await sweepLabs()
+  await buildBaseTree(say)
+  const id = owner ?? String(process.pid)
+  const place = labPlace(id, freeSubnet(process.pid), hosts)
+  await mkdir(RUNS, { recursive: true })
+  // Made, not taken over: a lab of this name is somebody's until it is closed.
+  await mkdir(join(RUNS, place.id))
+  try {
+    await writeFile(join(RUNS, place.id, 'lab.json'), JSON.stringify(place))
+    await openBridge(place)
+    for (const host of place.hosts) {
+      await makeKeys(host)
+      await plugIn(host)
+      await installMachine(host)
+    }
+    await Promise.all(place.hosts.map(boot))
+  } catch (error) {
+    await closeLab(place)
+    throw error
+  }
+  return asLab(place)
+}
+
+/** The lab that the command line has up, or undefined. */
+export async function foundLab(): Promise<Lab | undefined> {
+  const place = await readLab(`${PREFIX}up`)
+  return place === undefined ? undefined : asLab(place)
+}
+
+/** Removes what labs left behind whose process is gone. */
+export async function sweepLabs(): Promise<void> {
+  for (const id of await readdir(RUNS).catch(() => [])) {
+    const owner = /^dlab(\d+)$/.exec(id)?.[1]
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    const place = await readLab(id)
+    await (place === undefined ? rm(join(RUNS, id), { recursive: true }) : closeLab(place))
+  }
+}
+
+async function readLab(id: string): Promise<LabPlace | undefined> {
+  const text = await readFile(join(RUNS, id, 'lab.json'), 'utf8').catch(() => '')
+  return text === '' ? undefined : (JSON.parse(text) as LabPlace)
+}
+
+function asLab(place: LabPlace): Lab {
+  return {
+    hosts: place.hosts.map(labHost),
+    address: `10.213.${place.subnet}.1`,
+    close: () => closeLab(place),
+  }
+}
+
+/** In the order in which one thing holds another; each step does what is left of it. */
+async function closeLab(place: LabPlace): Promise<void> {
+  for (const host of place.hosts) {
+    await removeMachine(host)
+    await unplug(host)
+  }
+  await closeBridge(place.id)
+  await rm(join(RUNS, place.id), { recursive: true, force: true })
+  await rmdir(RUNS).catch(() => undefined)
+}

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { killGroup, processesIn, startIn } from './cgroup.ts'
+import { formatDisk, isMounted, mountDisk, rootOf, stopDisk, unmountDisk } from './disk.ts'
+import type { HostPlace } from './place.ts'
+import { attempt, run, until } from './shell.ts'
+
+/** Where nspawn keeps a folder for each machine, and leaves it behind. */
+const PROPAGATE = '/run/systemd/nspawn/propagate'
+
+export const identityOf = (host: HostPlace): string => join(host.folder, 'id_ed25519')
+export const knownHostsOf = (host: HostPlace): string => join(host.folder, 'known_hosts')
+const hostKeyOf = (host: HostPlace): string => join(host.folder, 'ssh_host_ed25519_key')
+
+/** Keys of the host and of its user; they outlive a reset, as a provider's image keeps what it is told to. */
+export async function makeKeys(host: HostPlace): Promise<void> {
+  await mkdir(host.folder, { recursive: true })
+  for (const [path, comment] of [
+    [hostKeyOf(host), host.name],
+    [identityOf(host), 'admin'],
+  ] as const) {
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path])
+  }
+  const publicKey = (await readFile(`${hostKeyOf(host)}.pub`, 'utf8')).trim()
+  await writeFile(knownHostsOf(host), `${host.address} ${publicKey}\n`)
+}
+
+/** A new disk with nothing on it but what makes this host itself: name, machine id, keys. */
+export async function installMachine(host: HostPlace): Promise<void> {
+  await formatDisk(host)
+  await mountDisk(host)
+  const root = rootOf(host)
+  await writeFile(join(root, 'etc/hostname'), `${host.name}\n`)
+  await writeFile(join(root, 'etc/hosts'), `127.0.0.1 localhost\n127.0.1.1 ${host.name}\n`)
+  await writeFile(join(root, 'etc/machine-id'), `${randomBytes(16).toString('hex')}\n`)
+  const hostKey = join(root, 'etc/ssh/ssh_host_ed25519_key')
+  await writeFile(hostKey, await readFile(hostKeyOf(host)), { mode: 0o600 })
+  await writeFile(`${hostKey}.pub`, await readFile(`${hostKeyOf(host)}.pub`))
+  await authorize(host)
+  await unmountDisk(host)
+}
+
+async function authorize(host: HostPlace): Promise<void> {
+  const home = join(rootOf(host), 'home/admin')
+  const { uid, gid } = await stat(home)
+  const folder = join(home, '.ssh')
+  const keys = join(folder, 'authorized_keys')
+  await mkdir(folder)
+  await writeFile(keys, await readFile(`${identityOf(host)}.pub`))
+  await chmod(folder, 0o700)
+  await chmod(keys, 0o600)
+  for (const path of [folder, keys]) await chown(path, uid, gid)
+}
+
+/** Boots the host from its disk and waits until its systemd has started everything. */
+export async function boot(host: HostPlace): Promise<void> {
+  await mountDisk(host)
+  await startIn(host.id, join(host.folder, 'console.log'), [
+    'systemd-nspawn',
+    '--quiet',
+    '--boot',
+    '--register=no',
+    '--keep-unit',
+    '--private-users=no',
+    '--console=pipe',
+    '--link-journal=no',
+    '--resolv-conf=off',
+    '--timezone=off',
+    '--capability=CAP_NET_ADMIN',
+    `--network-namespace-path=/run/netns/${host.id}`,
+    `--machine=${host.id}`,
+    `--hostname=${host.name}`,
+    `--directory=${rootOf(host)}`,
+  ])
+  await until(`${host.name} to boot (its console is in ${host.folder}/console.log)`, 120, () => hasBooted(host))
+}
+
+/** Ends the host as a cut of the power does: at once, and what was not synced is lost. */
+export async function stopAtOnce(host: HostPlace): Promise<void> {
+  await stopDisk(host)
+  await removeMachine(host)
+}
+
+/** Takes away whatever there is of a running host; its disk stays as a file. */
+export async function removeMachine(host: HostPlace): Promise<void> {
+  await killGroup(host.id)
+  await unmountDisk(host)
+  await rm(join(PROPAGATE, host.id), { recursive: true, force: true })
+}
+
+export async function isOn(host: HostPlace): Promise<boolean> {
+  return (await isMounted(host)) && (await processesIn(host.id)).length > 0
+}
+
+/** Runs a program on the host as root, past its network. */
+export async function runInside(host: HostPlace, command: readonly string[]): Promise<string> {
+  const init = await initOf(host)
+  if (init === undefined) throw new Error(`${host.name} is off`)
+  return run('nsenter', ['--target', String(init), '--all', '--', ...command])
+}
+
+async function hasBooted(host: HostPlace): Promise<boolean> {
+  const init = await initOf(host)
+  if (init === undefined) return false
+  // Ends with 1 for "degraded", which is as booted as a host gets; only the word counts.
+  const ask = 'systemctl is-system-running --wait; test -S /run/systemd/private'
+  return attempt('nsenter', ['--target', String(init), '--all', '--', '/bin/sh', '-c', ask])
+}
+
+/** The host's process 1, as this machine counts. */
+async function initOf(host: HostPlace): Promise<number | undefined> {
+  for (const pid of await processesIn(host.id)) {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+    const isInit = /^NSpid:\s+\d+\s+1$/m.test(status) && /^Name:\s+systemd$/m.test(status)
+    if (isInit) return pid
+  }
+  return undefined
+}

@@ -1,0 +1,100 @@
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { killGroup, processesIn, startIn } from './cgroup.ts'
+import { gateway } from './place.ts'
+import type { HostPlace, LabPlace } from './place.ts'
+import { attempt, run, until } from './shell.ts'
+
+/** What a slow line does to each frame, in each direction. */
+export interface SlowLine {
+  readonly delayMs: number
+  /** Kilobits per second; absent: as fast as it goes. */
+  readonly kbps?: number
+  /** Frames in a hundred that are lost. */
+  readonly lossPercent?: number
+}
+
+const ip = (...args: string[]): Promise<string> => run('ip', args)
+
+/** A third number for 10.213.x that no interface of this machine has; starts at a number of the owner's. */
+export function freeSubnet(start: number): number {
+  const taken = Object.values(networkInterfaces()).flatMap((list) => list?.map((each) => each.address) ?? [])
+  for (let step = 0; step < 254; step++) {
+    const subnet = 1 + ((start + step) % 254)
+    if (!taken.includes(gateway(subnet))) return subnet
+  }
+  throw new Error('every network from 10.213.1.0/24 to 10.213.254.0/24 is in use')
+}
+
+/** The bridge, with an address of the machine's own so that it can reach the hosts. No route leads on from it. */
+export async function openBridge(lab: LabPlace): Promise<void> {
+  await ip('link', 'add', lab.id, 'type', 'bridge', 'forward_delay', '0')
+  await ip('address', 'add', `${gateway(lab.subnet)}/24`, 'dev', lab.id)
+  await ip('link', 'set', lab.id, 'up')
+}
+
+/** The host's namespace, which stays when its power is cut, with a line to the bridge. */
+export async function plugIn(host: HostPlace): Promise<void> {
+  await ip('netns', 'add', host.id)
+  await ip('link', 'add', host.port, 'type', 'veth', 'peer', 'name', 'eth0', 'address', host.mac, 'netns', host.id)
+  const inside = (...args: string[]): Promise<string> => ip('-netns', host.id, ...args)
+  await inside('link', 'set', 'lo', 'up')
+  await inside('address', 'add', `${host.address}/24`, 'dev', 'eth0')
+  await inside('link', 'set', 'eth0', 'up')
+  await ip('link', 'set', host.port, 'master', host.lab, 'up')
+  // Known for good, or a host that is cut off would be "no route to host" after 3 s instead of silent.
+  await ip('neighbour', 'replace', host.address, 'lladdr', host.mac, 'dev', host.lab, 'nud', 'permanent')
+}
+
+/** The bridge drops every frame from and to the host. Nobody is told: connections hang. */
+export async function cutLine(host: HostPlace): Promise<void> {
+  await run('bridge', ['link', 'set', 'dev', await bridgePort(host), 'state', '0'])
+}
+
+/** Undoes a cut. Connections that have not given up go on. */
+export async function healLine(host: HostPlace): Promise<void> {
+  await run('bridge', ['link', 'set', 'dev', await bridgePort(host), 'state', '3'])
+}
+
+/**
+ * Puts a relay of frames into the line. A program, not `tc netem`, since many kernels are built without it.
+ * Connections stay.
+ */
+export async function slowLine(host: HostPlace, slow: SlowLine): Promise<void> {
+  await fastLine(host)
+  const far = `${host.slowPort}x`
+  await ip('link', 'add', host.slowPort, 'type', 'veth', 'peer', 'name', far)
+  await ip('link', 'set', far, 'up')
+  await ip('link', 'set', host.port, 'nomaster')
+  await ip('link', 'set', host.slowPort, 'master', host.lab, 'up')
+  const numbers = [slow.delayMs, slow.kbps ?? 0, slow.lossPercent ?? 0].map(String)
+  const relay = join(import.meta.dirname, 'slow_line.py')
+  await startIn(`${host.id}-line`, join(host.folder, 'line.log'), ['python3', relay, host.port, far, ...numbers])
+  await until('the slow line to start', 10, async () => (await processesIn(`${host.id}-line`)).length > 0)
+}
+
+/** Takes the relay out again; nothing to do where there is none. */
+export async function fastLine(host: HostPlace): Promise<void> {
+  await killGroup(`${host.id}-line`)
+  if (await attempt('ip', ['link', 'delete', host.slowPort])) await ip('link', 'set', host.port, 'master', host.lab)
+}
+
+/** Removes the host's line and namespace, as far as they are there. */
+export async function unplug(host: HostPlace): Promise<void> {
+  await killGroup(`${host.id}-line`)
+  for (const port of [host.slowPort, host.port]) await attempt('ip', ['link', 'delete', port])
+  await attempt('ip', ['netns', 'delete', host.id])
+}
+
+export async function closeBridge(lab: string): Promise<void> {
+  await attempt('ip', ['link', 'delete', lab])
+}
+
+/** Whether frames pass between the host and the bridge. */
+export async function lineIsUp(host: HostPlace): Promise<boolean> {
+  return (await run('bridge', ['link', 'show', 'dev', await bridgePort(host)])).includes('state forwarding')
+}
+
+async function bridgePort(host: HostPlace): Promise<string> {
+  return (await attempt('ip', ['link', 'show', host.slowPort])) ? host.slowPort : host.port
+}

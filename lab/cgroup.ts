@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, readdir, rmdir } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCode } from '../src/hosts/error-code.ts'
 import { until } from './shell.ts'
 
 /**
@@ -25,7 +26,8 @@ export async function startIn(group: string, log: string, command: readonly [str
   const folders = await makeGroup(group)
   const output = await open(log, 'a')
   // The shell enters the groups and becomes the program, so that no moment of it runs outside.
-  const enter = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
+  const enter =
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
   const child = spawn('/bin/sh', ['-c', enter, 'sh', String(folders.length), ...folders, ...command], {
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
@@ -39,6 +41,8 @@ export async function startIn(group: string, log: string, command: readonly [str
 }
 
 async function makeGroup(group: string): Promise<string[]> {
+  // Of v2 a group has the controllers that the one above hands down; a systemd in it hands them on.
+  await writeFile(join(ROOT, 'cgroup.subtree_control'), '+cpu +memory +pids', { flag: 'r+' }).catch(() => undefined)
   const folders = hierarchies().map((root) => join(root, group))
   for (const folder of folders) await mkdir(folder, { recursive: true })
   return folders
@@ -72,7 +76,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    if (errorCode(error) !== 'ESRCH') throw error
   }
 }
 

@@ -1,5 +1,14 @@
 import { fillDisk, freeDisk } from './disk.ts'
-import { boot, identityOf, installMachine, isOn, knownHostsOf, removeMachine, runInside, stopAtOnce } from './machine.ts'
+import {
+  boot,
+  identityOf,
+  installMachine,
+  isOn,
+  knownHostsOf,
+  removeMachine,
+  runInside,
+  stopAtOnce,
+} from './machine.ts'
 import { cutLine, fastLine, healLine, lineIsUp, slowLine } from './network.ts'
 import type { SlowLine } from './network.ts'
 import type { HostPlace } from './place.ts'

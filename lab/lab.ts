@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refusal } from '../src/problem/problem.ts'
@@ -8,7 +7,7 @@ import type { LabHost } from './lab-host.ts'
 import { installMachine, makeKeys, removeMachine, boot } from './machine.ts'
 import { whatIsMissing } from './needs.ts'
 import { closeBridge, freeSubnet, openBridge, plugIn, unplug } from './network.ts'
-import { PREFIX, RUNS, labPlace } from './place.ts'
+import { PREFIX, RUNS, gateway, labPlace } from './place.ts'
 import type { LabPlace } from './place.ts'
 
 export interface Lab {
@@ -17,6 +16,11 @@ export interface Lab {
   readonly address: string
   /** Removes everything: processes, mounts, namespaces, bridge, folders. May be called again. */
   close(): Promise<void>
+}
+
+interface StoredLab extends LabPlace {
+  /** When the process started that owns it. */
+  readonly started?: string
 }
 
 export interface LabOptions {
@@ -43,7 +47,8 @@ export async function openLab({ hosts, owner, say = () => undefined }: LabOption
   // Made, not taken over: a lab of this name is somebody's until it is closed.
   await mkdir(join(RUNS, place.id))
   try {
-    await writeFile(join(RUNS, place.id, 'lab.json'), JSON.stringify(place))
+    const started = await startOf(process.pid)
+    await writeFile(join(RUNS, place.id, 'lab.json'), JSON.stringify({ ...place, started }))
     await openBridge(place)
     for (const host of place.hosts) {
       await makeKeys(host)
@@ -68,21 +73,33 @@ export async function foundLab(): Promise<Lab | undefined> {
 export async function sweepLabs(): Promise<void> {
   for (const id of await readdir(RUNS).catch(() => [])) {
     const owner = /^dlab(\d+)$/.exec(id)?.[1]
-    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    if (owner === undefined) continue
     const place = await readLab(id)
+    const start = await startOf(Number(owner))
+    if (start !== undefined && (place === undefined || place.started === start)) continue
     await (place === undefined ? rm(join(RUNS, id), { recursive: true }) : closeLab(place))
   }
 }
 
-async function readLab(id: string): Promise<LabPlace | undefined> {
+/** When a process started, in ticks since this machine did; tells it from a later one with the same id. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+  // The name, in brackets, may hold spaces. The 22nd field is the 20th after it.
+  return line?.slice(line.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+async function readLab(id: string): Promise<StoredLab | undefined> {
   const text = await readFile(join(RUNS, id, 'lab.json'), 'utf8').catch(() => '')
-  return text === '' ? undefined : (JSON.parse(text) as LabPlace)
+  if (text === '') return undefined
+  // Written by openLab alone.
+  const lab: StoredLab = JSON.parse(text)
+  return lab
 }
 
 function asLab(place: LabPlace): Lab {
   return {
     hosts: place.hosts.map(labHost),
-    address: `10.213.${place.subnet}.1`,
+    address: gateway(place.subnet),
     close: () => closeLab(place),
   }
 }

@@ -1,6 +1,6 @@
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-fast check lint format bench setup clean
+.PHONY: demo test lab-test test-fast check lint format bench setup clean
 
 # Node 24 runs everything. Where the system's own is older, the one that tools/node pins is installed and used.
 NODE_NEW := $(shell node -p 'const [a,b]=process.versions.node.split(".").map(Number);a>24||(a===24&&b>=12)?1:0' 2>/dev/null)
@@ -23,6 +23,10 @@ demo: $(SYSTEM) $(DEPS) $(PM2)
 # The slow suites start real hosts' worth of processes and kill them; one file at a time, for two cores.
 test: $(SYSTEM) $(DEPS) $(PM2)
 	@node test/run.ts
+
+# Boots hosts with systemd; needs root. `node lab/main.ts` by hand.
+lab-test: $(SYSTEM) $(DEPS)
+	@node --test --test-concurrency=1 --test-reporter=./test/closing-line.ts 'lab/**/*.slow.ts'
 
 test-fast: $(DEPS) $(PM2)
 	@npm run --silent test:fast

@@ -35,7 +35,8 @@ for (const [name, program, args] of checks) {
 }
 
 await suite('fast tests', '{src,test,bench,demo,lab}/**/*.test.ts', 2 * availableParallelism())
-if (process.argv[2] !== 'fast') await suite('slow tests', '{src,test,bench,demo,lab}/**/*.slow.ts', 1)
+// The lab's own tests run with `make lab-test` until the suites that need the lab are there.
+if (process.argv[2] !== 'fast') await suite('slow tests', '{src,test,bench,demo}/**/*.slow.ts', 1)
 
 const { passed, failed, skipped } = totals
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)

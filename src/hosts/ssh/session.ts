@@ -1,0 +1,185 @@
+import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Refusal, refusal } from '../../problem/problem.ts'
+import type { Command, Outcome, RunOptions } from '../host.ts'
+import type { Connection, Entry } from './connection.ts'
+import { between, markedOutput, shorten } from './marked-output.ts'
+import type { MarkedOutput } from './marked-output.ts'
+import { wrap } from './wrapper.ts'
+import type { Wrapped } from './wrapper.ts'
+
+const DEFAULT_TIMEOUT_MS = 60_000
+const DEFAULT_MAX_OUTPUT = 1024 * 1024
+/** Room for what a login shell may print around the output, per stream, beside the marks. */
+const NOISE_BYTES = 64 * 1024
+/** What is there at the end of a command arrives with it; what holds ssh open longer is a daemon left behind. */
+const LINGER_MS = 200
+/** A command on its way cannot be ended before it told its group. */
+const ON_ITS_WAY_MS = 2_000
+const KILL_TIMEOUT_MS = 10_000
+/** The longest timer there is: this machine's end of a command must not have a limit of its own. */
+const NO_LIMIT_MS = 2 ** 31 - 1
+
+export interface SessionOptions extends RunOptions {
+  /** A folder of this machine whose tar stream follows the command's own input. */
+  readonly feed?: string
+}
+
+/** One command over the connection, in one round trip. See {@link Outcome} for every way it can end. */
+export async function runInSession(
+  connection: Connection,
+  command: Command,
+  options: SessionOptions = {},
+): Promise<Outcome> {
+  const started = performance.now()
+  if (options.signal?.aborted === true) {
+    return { ...EMPTY, failure: 'aborted', durationMs: performance.now() - started }
+  }
+  const wrapped = wrap(command)
+  const entry = await connection.enter()
+  let why: Refusal | 'lost' | undefined
+  try {
+    const session = await converse({ connection, entry, wrapped }, options)
+    const outcome = outcomeOf(session, command, options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT)
+    if (outcome === undefined) throw await whyNotBegun(connection, session.local)
+    if (outcome.failure === 'transport') why = 'lost'
+    return { ...outcome, durationMs: performance.now() - started }
+  } catch (error) {
+    why = error instanceof Refusal ? error : 'lost'
+    throw error
+  } finally {
+    entry.left(why)
+  }
+}
+
+const EMPTY: Outcome = { ok: false, exitCode: undefined, signal: undefined, stdout: '', stderr: '', durationMs: 0 }
+
+interface Session {
+  readonly wrapped: Wrapped
+  readonly output: MarkedOutput
+  /** How ssh itself ended on this machine. */
+  readonly local: Outcome
+  readonly cut: 'timeout' | 'aborted' | undefined
+  /** Said when a command was cut and may still be at work. */
+  readonly note: string
+}
+
+interface Talk {
+  readonly connection: Connection
+  readonly entry: Entry
+  readonly wrapped: Wrapped
+}
+
+async function converse({ connection, entry, wrapped }: Talk, options: SessionOptions): Promise<Session> {
+  const stop = new AbortController()
+  let cut: Session['cut']
+  let ending: Promise<string> | undefined
+  let linger: NodeJS.Timeout | undefined
+  const output = markedOutput(wrapped.mark, {
+    onLine: options.onLine,
+    onBegin: () => entry.begun(),
+    onComplete: () => {
+      linger = setTimeout(() => stop.abort(), LINGER_MS)
+    },
+  })
+  const end = (reason: 'timeout' | 'aborted'): void => {
+    if (output.complete) return
+    cut ??= reason
+    ending ??= endRemote(connection, output, stop.signal).finally(() => {
+      linger = setTimeout(() => stop.abort(), LINGER_MS)
+    })
+  }
+  const onAbort = (): void => end('aborted')
+  const timer = setTimeout(() => end('timeout'), options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  options.signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const local = await connection.options.run(await localCommand(connection, wrapped, options.feed), {
+      signal: stop.signal,
+      timeoutMs: NO_LIMIT_MS,
+      maxOutputBytes: (options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT) + 2 * NOISE_BYTES,
+      onLine: output.onLine,
+    })
+    if (ending !== undefined && output.group === undefined) stop.abort()
+    return { wrapped, output, local, cut, note: (await ending) ?? '' }
+  } finally {
+    clearTimeout(timer)
+    clearTimeout(linger)
+    options.signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+async function localCommand(connection: Connection, wrapped: Wrapped, feed: string | undefined): Promise<Command> {
+  const ssh = await connection.command(wrapped.login)
+  if (feed === undefined) return { ...ssh, stdin: wrapped.stdin }
+  const script = 'folder=$1; shift; { cat; tar --numeric-owner -C "$folder" -cf - .; } | "$@"'
+  return { ...ssh, program: 'sh', argv: ['-c', script, 'feed', feed, ssh.program, ...ssh.argv], stdin: wrapped.stdin }
+}
+
+/** Ends the group of the command with a command of its own; says so when that cannot be done. */
+async function endRemote(connection: Connection, output: MarkedOutput, over: AbortSignal): Promise<string> {
+  const deadline = performance.now() + ON_ITS_WAY_MS
+  while (output.group === undefined && !over.aborted && performance.now() < deadline) await sleep(20)
+  if (output.group === undefined || output.complete) return ''
+  const argv = ['-c', END_GROUP, 'end', String(output.group)]
+  const ended = await runInSession(connection, { program: 'sh', argv }, { timeoutMs: KILL_TIMEOUT_MS }).catch(
+    () => undefined,
+  )
+  return ended?.ok === true ? '' : `its processes (group ${output.group}) may still run: the host cannot be reached\n`
+}
+
+/** SIGTERM, and SIGKILL two seconds later to what is left. Killed ones that nobody collected count as there still. */
+const END_GROUP = `there() { kill -s 0 -- "-$group" 2>/dev/null; }
+group=$1 polls=0
+kill -s TERM -- "-$group" 2>/dev/null
+while there && [ $polls -lt 40 ]; do sleep 0.05; polls=$((polls + 1)); done
+there || exit 0
+kill -s KILL -- "-$group" 2>/dev/null
+while there && [ $polls -lt 50 ]; do sleep 0.02; polls=$((polls + 1)); done
+exit 0`
+
+/** undefined: the command did not begin, and nobody had told it to end. */
+function outcomeOf(
+  { wrapped, output, local, cut, note }: Session,
+  command: Command,
+  maxBytes: number,
+): Outcome | undefined {
+  const stdout = shorten(between(local.stdout, wrapped.mark), maxBytes)
+  const stderr = shorten(between(local.stderr, wrapped.mark), maxBytes)
+  const base = { ...EMPTY, stdout, stderr }
+  if (output.missing !== undefined) {
+    const what = output.missing === 'folder' ? `working folder ${command.cwd}` : command.program
+    return { ...base, stderr: `cannot start ${what}: ENOENT`, failure: 'not-found' }
+  }
+  if (cut !== undefined) return { ...base, ...endOf(output.status), ok: false, stderr: stderr + note, failure: cut }
+  if (output.status !== undefined) return { ...base, ...endOf(output.status) }
+  if (output.group === undefined) return undefined
+  const lost = 'the connection was lost while the command ran; it may still be running\n'
+  return {
+    ...base,
+    stderr: `${stderr}${stderr === '' || stderr.endsWith('\n') ? '' : '\n'}${lost}`,
+    failure: 'transport',
+  }
+}
+
+/** A shell tells a death by signal as 128 and its number; a program that exits with such a code itself looks the same. */
+function endOf(status: number | undefined): Partial<Outcome> {
+  if (status === undefined) return {}
+  if (status === 0) return { ok: true, exitCode: 0 }
+  const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128)?.[0]
+  return signal === undefined ? { exitCode: status, failure: 'exit' } : { signal, failure: 'signal' }
+}
+
+async function whyNotBegun(connection: Connection, local: Outcome): Promise<Refusal> {
+  const { name, destination } = connection.options
+  if (local.failure === 'not-found') {
+    return refusal('hosts/ssh-missing', `host ${name}`, 'there is no ssh on this machine', 'Install openssh-client.')
+  }
+  if (local.exitCode === 255) return await connection.explain(local.stderr)
+  const said = `${local.stdout}\n${local.stderr}`.trim().slice(-300)
+  return refusal(
+    'hosts/no-shell',
+    `host ${name}`,
+    `${destination} lets us in, but runs no commands${said === '' ? '' : `: ${said}`}`,
+    'Has this user a login shell there, and does the host have setsid (package util-linux)?',
+  )
+}

@@ -1,0 +1,54 @@
+import type { Command, Host, Outcome } from '../host.ts'
+import { connection } from './connection.ts'
+import type { SshOptions } from './connection.ts'
+import { followRemotely } from './follow.ts'
+import { probeRemotely } from './probe.ts'
+import { runInSession } from './session.ts'
+import type { SessionOptions } from './session.ts'
+import { slots } from './slots.ts'
+import { uploadRemotely } from './upload.ts'
+
+/**
+ * sshd allows ten sessions on a connection (MaxSessions). Two are left for ending commands; where it allows fewer, ssh
+ * makes a connection of its own for the one too many, which costs a quarter of a second.
+ */
+const SESSIONS_AT_ONCE = 8
+
+/**
+ * A Linux server over the system's OpenSSH. Needs there: sh, coreutils, findutils, util-linux, tar and perl-base, all
+ * of which Debian calls essential. A connection is made at first use, and again after it was lost; a command that was
+ * at work then ends as `transport`, and may go on over there.
+ */
+export function sshHost(options: SshOptions): Host {
+  const { name, run: local } = options
+  const line = connection(options)
+  // A follower stays for hours: a few of them would take all sessions, and no command would find the connection open.
+  const lineOfFollowers = connection(options)
+  const places = slots(SESSIONS_AT_ONCE)
+
+  async function run(command: Command, runOptions: SessionOptions = {}): Promise<Outcome> {
+    const has = await places.take(runOptions.signal)
+    try {
+      return await runInSession(line, command, runOptions)
+    } finally {
+      if (has) places.free()
+    }
+  }
+
+  return {
+    name,
+    run,
+    probe: (probes, signal) => probeRemotely({ name, run }, probes, signal),
+    upload: (folder, target, { signal } = {}) =>
+      uploadRemotely({ name, local, remote: run }, { folder, target }, signal),
+    follow: (files, followOptions) =>
+      followRemotely(
+        { name, run: (command, runOptions) => runInSession(lineOfFollowers, command, runOptions) },
+        files,
+        followOptions,
+      ),
+    async close() {
+      await Promise.all([line.close(), lineOfFollowers.close()])
+    },
+  }
+}

@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { baseTree } from './base-tree.ts'
 import type { HostPlace } from './place.ts'
-import { run } from './shell.ts'
+import { run, until } from './shell.ts'
 
 /** A sparse file: a host pays for what it writes. */
 const DISK_BYTES = 8 * 1024 ** 3
@@ -51,11 +51,13 @@ export async function isMounted(host: HostPlace): Promise<boolean> {
   return isMountPoint(diskOf(host))
 }
 
-/** Takes both mounts away, where they are. The loop device goes with them. */
+/** Takes both mounts away, where they are, and waits until nothing holds the disk: mounted again it must be another. */
 export async function unmountDisk(host: HostPlace): Promise<void> {
   for (const folder of [rootOf(host), diskOf(host)]) {
     if (await isMountPoint(folder)) await run('umount', [folder])
   }
+  if (!existsSync(imageOf(host))) return
+  await until(`${imageOf(host)} to be free`, 20, async () => (await run('losetup', ['-j', imageOf(host)])) === '')
 }
 
 /** Takes all of the disk but so many bytes. */

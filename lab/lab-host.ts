@@ -1,15 +1,6 @@
 import { fillDisk, freeDisk } from './disk.ts'
-import {
-  boot,
-  identityOf,
-  installMachine,
-  isOn,
-  knownHostsOf,
-  removeMachine,
-  runInside,
-  stopAtOnce,
-} from './machine.ts'
-import { cutLine, fastLine, healLine, lineIsUp, slowLine } from './network.ts'
+import { boot, identityOf, installMachine, isOn, knownHostsOf, runInside, stopAtOnce } from './machine.ts'
+import { cutLine, fastLine, forgetConnections, healLine, lineIsUp, slowLine } from './network.ts'
 import type { SlowLine } from './network.ts'
 import type { HostPlace } from './place.ts'
 
@@ -60,7 +51,7 @@ export function labHost(place: HostPlace): LabHost {
     fillDisk: (leaveBytes) => fillDisk(place, leaveBytes),
     freeDisk: () => freeDisk(place),
     reset: async () => {
-      await removeMachine(place)
+      await powerCut(place)
       await fastLine(place)
       await healLine(place)
       await installMachine(place)
@@ -80,5 +71,6 @@ async function powerCut(place: HostPlace): Promise<void> {
   const wasUp = await lineIsUp(place)
   await cutLine(place)
   await stopAtOnce(place)
+  await forgetConnections(place)
   if (wasUp) await healLine(place)
 }

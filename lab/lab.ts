@@ -2,6 +2,7 @@ import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { refusal } from '../src/problem/problem.ts'
 import { buildBaseTree } from './base-tree.ts'
+import { killGroup } from './cgroup.ts'
 import { labHost } from './lab-host.ts'
 import type { LabHost } from './lab-host.ts'
 import { installMachine, makeKeys, removeMachine, boot } from './machine.ts'
@@ -106,6 +107,7 @@ function asLab(place: LabPlace): Lab {
 
 /** In the order in which one thing holds another; each step does what is left of it. */
 async function closeLab(place: LabPlace): Promise<void> {
+  await Promise.all(place.hosts.map((host) => killGroup(host.id)))
   for (const host of place.hosts) {
     await removeMachine(host)
     await unplug(host)

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { killGroup, processesIn, startIn } from './cgroup.ts'
 import { formatDisk, isMounted, mountDisk, rootOf, stopDisk, unmountDisk } from './disk.ts'
+import { RUNS } from './place.ts'
 import type { HostPlace } from './place.ts'
 import { attempt, run, until } from './shell.ts'
 
@@ -14,6 +15,16 @@ const INIT = `for controller in memory cpu cpuacct pids; do
   mount -o remount,bind,rw "/sys/fs/cgroup/$controller" 2>/dev/null
 done
 exec /lib/systemd/systemd`
+
+/**
+ * nspawn starts where the disks of other hosts are not mounted. A copy of such a mount, in a namespace that nspawn leaves
+ * behind, would keep the other's file system alive through a cut of its power.
+ */
+const APART = `own=$1; labs=$2; shift 2
+while read -r _ folder _; do
+  case $folder in "$own"/*) ;; "$labs"/*) umount -l "$folder" ;; esac
+done </proc/self/mounts
+exec "$@"`
 
 /** Where nspawn keeps a folder for each machine, and leaves it behind. */
 const PROPAGATE = '/run/systemd/nspawn/propagate'
@@ -66,6 +77,15 @@ async function authorize(host: HostPlace): Promise<void> {
 export async function boot(host: HostPlace): Promise<void> {
   await mountDisk(host)
   await startIn(host.id, join(host.folder, 'console.log'), [
+    'unshare',
+    '--mount',
+    '--propagation=private',
+    '/bin/sh',
+    '-c',
+    APART,
+    'sh',
+    host.folder,
+    RUNS,
     'systemd-nspawn',
     '--quiet',
     '--kill-signal=SIGRTMIN+3',

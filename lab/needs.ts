@@ -12,6 +12,8 @@ const PROGRAMS = {
   'ssh-keygen': 'openssh-client',
   'mkfs.ext4': 'e2fsprogs',
   mount: 'mount',
+  losetup: 'mount',
+  fallocate: 'util-linux',
   nsenter: 'util-linux',
   python3: 'python3',
 } as const

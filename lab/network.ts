@@ -37,13 +37,30 @@ export async function openBridge(lab: LabPlace): Promise<void> {
 export async function plugIn(host: HostPlace): Promise<void> {
   await ip('netns', 'add', host.id)
   await ip('link', 'add', host.port, 'type', 'veth', 'peer', 'name', 'eth0', 'address', host.mac, 'netns', host.id)
+  await setUpInside(host)
+  await ip('link', 'set', host.port, 'master', host.lab, 'up')
+  // Known for good, or a host that is cut off would be "no route to host" after 3 s instead of silent.
+  await ip('neighbour', 'replace', host.address, 'lladdr', host.mac, 'dev', host.lab, 'nud', 'permanent')
+}
+
+/**
+ * A namespace that knows of no connection, on the same line. In the old one the kernel would go on saying goodbye for
+ * processes that were killed.
+ */
+export async function forgetConnections(host: HostPlace): Promise<void> {
+  const between = `${host.port}x`
+  await ip('-netns', host.id, 'link', 'set', 'eth0', 'netns', String(process.pid), 'name', between)
+  await ip('netns', 'delete', host.id)
+  await ip('netns', 'add', host.id)
+  await ip('link', 'set', between, 'netns', host.id, 'name', 'eth0')
+  await setUpInside(host)
+}
+
+async function setUpInside(host: HostPlace): Promise<void> {
   const inside = (...args: string[]): Promise<string> => ip('-netns', host.id, ...args)
   await inside('link', 'set', 'lo', 'up')
   await inside('address', 'add', `${host.address}/24`, 'dev', 'eth0')
   await inside('link', 'set', 'eth0', 'up')
-  await ip('link', 'set', host.port, 'master', host.lab, 'up')
-  // Known for good, or a host that is cut off would be "no route to host" after 3 s instead of silent.
-  await ip('neighbour', 'replace', host.address, 'lladdr', host.mac, 'dev', host.lab, 'nud', 'permanent')
 }
 
 /** The bridge drops every frame from and to the host. Nobody is told: connections hang. */

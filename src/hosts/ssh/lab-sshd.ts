@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -29,11 +28,6 @@ export interface LabSshd {
   host(options?: Partial<SshOptions>): Host
   /** Processes that serve connections: children of sshd and theirs. */
   children(): Promise<number[]>
-}
-
-/** Whether this machine has what the tests need. */
-export function hasSshd(): boolean {
-  return existsSync(SSHD)
 }
 
 export async function labSshd(t: TestContext, settings: readonly string[] = []): Promise<LabSshd> {

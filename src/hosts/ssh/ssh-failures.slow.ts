@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
@@ -7,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../problem/problem.ts'
 import { Secret } from '../../secrets/secret.ts'
 import type { Host } from '../host.ts'
@@ -147,6 +145,39 @@ describe('a host over ssh in trouble', () => {
     )
   })
 
+  test(
+    'a connection that hangs does not hold up an abort, which says what may still run',
+    { timeout: 60_000 },
+    async (t) => {
+      const lab = await labSshd(t)
+      const abort = new AbortController()
+
+      const outcome = await lab.host().run(
+        { program: 'sh', argv: ['-c', 'echo ready; exec sleep 60'] },
+        {
+          signal: abort.signal,
+          onLine: () =>
+            void lab
+              .children()
+              .then((pids) => pids.forEach((pid) => process.kill(pid, 'SIGSTOP')))
+              .finally(() => abort.abort()),
+        },
+      )
+
+      assert.equal(outcome.failure, 'aborted')
+      assert.match(outcome.stderr, /may still run/)
+    },
+  )
+
+  test('a host that allows two sessions a connection is slower, no more', async (t) => {
+    const lab = await labSshd(t, ['MaxSessions 2'])
+    const host = lab.host()
+
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => host.run({ program: 'sleep', argv: ['0.3'] })))
+
+    assert.ok(outcomes.every(({ ok }) => ok))
+  })
+
   test('exit code 255 of a program is its own', async (t) => {
     const lab = await labSshd(t)
 
@@ -248,64 +279,6 @@ describe('a host over ssh in trouble', () => {
     const outcome = await lab.host({ folder: join(lab.folder, 'x'.repeat(120)) }).run(TRUE)
 
     assert.ok(outcome.ok)
-  })
-})
-
-describe('an upload over ssh', () => {
-  test('refuses what was altered on the way and leaves nothing', async (t) => {
-    const lab = await labSshd(t)
-    const [from, to] = [join(lab.folder, 'from'), join(lab.folder, 'new', 'to')]
-    await localHost().run({ program: 'mkdir', argv: [from] })
-    await writeFile(join(from, 'f'), 'right')
-    const run: Host['run'] = async (command, options) => {
-      if (command.argv.includes('feed')) await writeFile(join(from, 'f'), 'wrong')
-      return await localHost().run(command, options)
-    }
-
-    const error = await lab
-      .host({ run })
-      .upload(from, to)
-      .catch((error: unknown) => error)
-
-    assert.ok(error instanceof Refusal)
-    assert.equal(error.problems[0]?.code, 'hosts/upload-altered')
-    assert.deepEqual(await readdir(join(lab.folder, 'new')), [])
-  })
-
-  test('clears what an upload that died left, and nothing else', async (t) => {
-    const lab = await labSshd(t)
-    const folder = join(lab.folder, 'store')
-    await localHost().run({
-      program: 'mkdir',
-      argv: ['-p', join(folder, '.to.part-77'), join(folder, '.other.part-77')],
-    })
-    await localHost().run({ program: 'mkdir', argv: [join(lab.folder, 'from')] })
-
-    await lab.host().upload(join(lab.folder, 'from'), join(folder, 'to'))
-
-    assert.deepEqual((await readdir(folder)).toSorted(), ['.other.part-77', 'to'])
-  })
-
-  test('that is cut off lays nothing', async (t) => {
-    const lab = await labSshd(t)
-    const [from, to] = [join(lab.folder, 'from'), join(lab.folder, 'new', 'to')]
-    await localHost().run({ program: 'mkdir', argv: [from] })
-    await localHost().run({ program: 'truncate', argv: ['-s', '300M', join(from, 'f')] })
-    const uploading = lab
-      .host()
-      .upload(from, to)
-      .catch((error: unknown) => error)
-    while (!existsSync(join(lab.folder, 'new'))) await sleep(5)
-
-    for (const pid of await lab.children()) {
-      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      if (line.startsWith('sshd')) kill(pid)
-    }
-    const error = await uploading
-
-    assert.ok(error instanceof Refusal)
-    while ((await readdir(join(lab.folder, 'new'))).length > 0) await sleep(5)
-    assert.ok(!existsSync(to))
   })
 })
 

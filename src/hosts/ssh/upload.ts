@@ -92,7 +92,8 @@ function failed(name: string, target: string, { failure, stdout, stderr }: Outco
     )
   }
   const said = stderr.trim().split('\n').slice(-3).join('; ')
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+  // A tar that could write a part of a block says how much, and not why the rest was refused.
+  if (/No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(stderr)) {
     return refusal(
       'hosts/disk-full',
       at,

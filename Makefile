@@ -45,6 +45,10 @@ format: $(DEPS)
 bench: $(SYSTEM) $(DEPS) $(PM2)
 	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts
 
+# Disposable hosts with real systemd, on Linux as root.
+lab: setup
+	@node lab/main.ts
+
 setup: $(SYSTEM) $(DEPS) $(PM2)
 
 clean:

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { killGroup, processesIn, startIn } from './cgroup.ts'
 import { formatDisk, isMounted, mountDisk, rootOf, stopDisk, unmountDisk } from './disk.ts'
+import { giveAddress } from './network.ts'
 import { RUNS } from './place.ts'
 import type { HostPlace } from './place.ts'
 import { attempt, run, until } from './shell.ts'
@@ -76,6 +77,7 @@ async function authorize(host: HostPlace): Promise<void> {
 /** Boots the host from its disk and waits until its systemd has started everything. */
 export async function boot(host: HostPlace): Promise<void> {
   await mountDisk(host)
+  await giveAddress(host)
   await startIn(host.id, join(host.folder, 'console.log'), [
     'unshare',
     '--mount',

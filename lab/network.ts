@@ -59,8 +59,12 @@ export async function forgetConnections(host: HostPlace): Promise<void> {
 async function setUpInside(host: HostPlace): Promise<void> {
   const inside = (...args: string[]): Promise<string> => ip('-netns', host.id, ...args)
   await inside('link', 'set', 'lo', 'up')
-  await inside('address', 'add', `${host.address}/24`, 'dev', 'eth0')
   await inside('link', 'set', 'eth0', 'up')
+}
+
+/** Gives the host its address. Until then it is as silent as a host without power, though its line is there. */
+export async function giveAddress(host: HostPlace): Promise<void> {
+  await ip('-netns', host.id, 'address', 'replace', `${host.address}/24`, 'dev', 'eth0')
 }
 
 /** The bridge drops every frame from and to the host. Nobody is told: connections hang. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from '../../hosts/host.ts'
@@ -9,6 +9,7 @@ import type { SlotSpec } from '../runtime.ts'
 import { fence, killPm2, look, pm2Bench, pm2Program, ready, statesOf, until } from './pm2-bench.ts'
 import type { Pm2Bench } from './pm2-bench.ts'
 import { pm2Runtime } from './pm2-runtime.ts'
+import { renderLauncher, renderSpec, slotFiles } from './slot-files.ts'
 
 describe('PM2: deaths', () => {
   test('slots outlive a PM2 that is killed, are told truthfully, and can be stopped and started', async (t) => {
@@ -43,6 +44,24 @@ describe('PM2: deaths', () => {
     assert.deepEqual([report.state, report.artifact, report.restarts], ['running', 'next', 0])
     assert.notEqual(report.pid, pid)
     assert.equal((await bench.processes()).filter(({ kind }) => kind === 'slot').length, 1)
+  })
+
+  test('a start that was cut off after it had laid a spec is done again', async (t) => {
+    const bench = await pm2Bench(t)
+    const [old, next] = [await bench.spec('api', 'works'), await bench.spec('api', 'works', { artifact: 'next' })]
+    await bench.runtime.start(bench.host, fence(bench), [old])
+    const before = await look(bench, old)
+    const files = slotFiles(bench.root, next)
+    await writeFile(files.spec, renderSpec(next))
+    await writeFile(files.run, renderLauncher(bench.root, next))
+
+    const cut = await look(bench, next)
+    await bench.runtime.start(bench.host, fence(bench), [next])
+
+    const after = await look(bench, next)
+    assert.deepEqual([cut.state, cut.pid, cut.artifact], ['running', before.pid, undefined])
+    assert.deepEqual([after.state, after.artifact, after.restarts], ['running', 'next', 0])
+    assert.notEqual(after.pid, before.pid)
   })
 
   test('a slot that died together with its PM2 is crashed, not running', async (t) => {

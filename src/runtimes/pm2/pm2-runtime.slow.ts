@@ -110,11 +110,11 @@ describe('PM2: processes', () => {
     const spec = await bench.spec('worker', 'works')
     await bench.runtime.start(bench.host, fence(bench), [spec])
     const files = slotFiles(bench.root, spec)
-    const [count, ms, , ticks, boot] = (await readFile(files.starts, 'utf8')).trim().split(' ')
+    const [count, ms, , ticks, boot, key] = (await readFile(files.starts, 'utf8')).trim().split(' ')
     await bench.runtime.stop(bench.host, fence(bench), [spec])
     await rm(files.stop)
 
-    await writeFile(files.starts, `${count} ${ms} ${process.pid} ${ticks} ${boot}\n`)
+    await writeFile(files.starts, `${count} ${ms} ${process.pid} ${ticks} ${boot} ${key}\n`)
     const stolen = await look(bench, spec)
     await bench.runtime.stop(bench.host, fence(bench), [spec])
 

@@ -40,7 +40,7 @@ exec </dev/null >>"$slot/log" 2>&1
 read -r boot </proc/sys/kernel/random/boot_id
 read -r stat <"/proc/$$/stat"
 set -- \${stat##*) }
-printf '%s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boot" >"$slot/starts.part" && mv -f "$slot/starts.part" "$slot/starts"
+printf '%s %s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boot" ${specKey(SPEC)} >"$slot/starts.part" && mv -f "$slot/starts.part" "$slot/starts"
 cd /srv/shop/artifacts/backend/art1 || exit 1
 set -a
 . /srv/shop/env/backend/conf1.env

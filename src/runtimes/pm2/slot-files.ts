@@ -10,7 +10,9 @@ import type { SlotRef, SlotSpec } from '../runtime.ts'
  *     slot.json    the spec that was laid last, and its key
  *     run          the launcher, what PM2 starts; PM2 may know the slot for as long as it is there
  *     env          0600: variables of this very slot
- *     starts       how often the launcher ran, and the last time: `<count> <ms> <pid> <ticks> <boot id>`
+ *     starts       how often the launcher ran, and the last time:
+ *                  `<count> <ms> <pid> <ticks> <boot id> <key of the spec>`; who lays a spec may be cut off before what
+ *                  ran until then has ended
  *     stop         present: the slot is meant to be stopped, the launcher refuses to start it
  *     halted       present: it has refused, so PM2 will not try again
  *     log, log.1   stdout and stderr together since this spec was started first, and the end of what became too long
@@ -100,7 +102,7 @@ exec </dev/null >>"$slot/log" 2>&1
 ${spec.restart ? '' : `[ "$count" -eq 0 ] || exit ${HALT}\n`}read -r boot </proc/sys/kernel/random/boot_id
 read -r stat <"/proc/$$/stat"
 set -- \${stat##*) }
-printf '%s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boot" >"$slot/starts.part" && mv -f "$slot/starts.part" "$slot/starts"
+printf '%s %s %s %s %s %s\\n' "$((count + 1))" "$(date +%s%3N)" "$$" "\${20}" "$boot" ${specKey(spec)} >"$slot/starts.part" && mv -f "$slot/starts.part" "$slot/starts"
 cd ${quote(spec.cwd)} || exit 1
 set -a
 . ${quote(spec.environmentFile)}

@@ -9,7 +9,7 @@ import { endingArgv, pm2Call, replacingArgv } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
 import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
 import { sameSlot, slotClaim } from './stop.ts'
-import { survey } from './survey.ts'
+import { runsAsLaid, survey } from './survey.ts'
 import type { Survey, SurveyedSlot } from './survey.ts'
 
 const OVERHEAD_MS = 60_000
@@ -135,7 +135,7 @@ function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
 
 function runsAlready(spec: SlotSpec, found: Survey): boolean {
   const slot = slotOf(spec, found)
-  return slot !== undefined && slot.alive && !slot.stop && slot.spec.key === specKey(spec)
+  return slot !== undefined && runsAsLaid(slot) && !slot.stop && slot.spec.key === specKey(spec)
 }
 
 function slotOf(spec: SlotSpec, found: Survey): SurveyedSlot | undefined {

@@ -27,7 +27,7 @@ members() {
   {
     while [ $# -gt 0 ]; do
       main=0
-      if { read -r count ms pid ticks started_boot <"$1/starts"; } 2>/dev/null && [ "$started_boot" = "$boot" ]; then
+      if { read -r count ms pid ticks started_boot key <"$1/starts"; } 2>/dev/null && [ "$started_boot" = "$boot" ]; then
         main="$pid $ticks"
       fi
       printf 'want %s %s %s\n' "${main%% *}" "${main##* }" "$2 $1"

@@ -5,7 +5,7 @@
 #
 # Without slot folders it tells of all there are.
 # For each slot that was ever laid, two lines:
-#   slot <service> <a|b> <stop 0|1> <registered 0|1> <halted 0|1> <alive 0|1> <starts> <started, ms> <pid>
+#   slot <service> <a|b> <stop 0|1> <registered 0|1> <halted 0|1> <alive 0|1> <starts> <started, ms> <pid> <key of the spec that started>
 #   the JSON of slot.json
 # For each of the ports that something listens on, three lines:
 #   port <port> <pid or 0> <program>
@@ -28,16 +28,16 @@ for slot; do
   { read -r json <"$slot/slot.json"; } 2>/dev/null || continue
   slot_name=${slot##*/} service=${slot%/*}
   service=${service##*/}
-  stop=0 registered=0 halted=0 alive=0 count=0 ms=0 pid=0
+  stop=0 registered=0 halted=0 alive=0 count=0 ms=0 pid=0 key=
   [ ! -e "$slot/stop" ] || stop=1
   [ ! -e "$slot/run" ] || registered=1
   [ ! -e "$slot/halted" ] || halted=1
-  if { read -r count ms pid ticks started_boot <"$slot/starts"; } 2>/dev/null; then
+  if { read -r count ms pid ticks started_boot key <"$slot/starts"; } 2>/dev/null; then
     if [ "$started_boot" = "$boot" ] && alive "$pid" "$ticks"; then
       alive=1 own="$own /proc/$pid/fd"
     fi
   fi
-  printf 'slot %s %s %s %s %s %s %s %s %s\n%s\n' "$service" "$slot_name" "$stop" "$registered" "$halted" "$alive" "$count" "$ms" "$pid" "$json"
+  printf 'slot %s %s %s %s %s %s %s %s %s %s\n%s\n' "$service" "$slot_name" "$stop" "$registered" "$halted" "$alive" "$count" "$ms" "$pid" "$key" "$json"
 done
 
 # A log that outgrew its limit: its end is kept beside it and it goes on from nothing. The writer appends, so it

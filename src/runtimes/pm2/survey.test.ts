@@ -20,7 +20,7 @@ async function laidSlot(t: TestContext, starts: (own: string) => string): Promis
   await writeFile(join(folder, 'slot.json'), `${JSON.stringify(SPEC)}\n`)
   const ticks = (await readFile('/proc/self/stat', 'utf8')).replace(/^.*\) /, '').split(' ')[19]
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
-  await writeFile(join(folder, 'starts'), starts(`2 1700000000000 ${process.pid} ${ticks} ${boot}\n`))
+  await writeFile(join(folder, 'starts'), starts(`2 1700000000000 ${process.pid} ${ticks} ${boot} ${SPEC.key}\n`))
   return root
 }
 
@@ -45,9 +45,20 @@ test('a living slot is read from its files and /proc', async (t) => {
   ])
 })
 
+test('what runs is not said to be the spec that lies there when it was started from another', async (t) => {
+  const root = await laidSlot(t, (own) => own.replace(/ k\n$/, ' before\n'))
+
+  const { slots } = await survey(localHost(), root)
+
+  assert.deepEqual(
+    slots.map(report).map(({ state, artifact, config, release }) => [state, artifact, config, release]),
+    [['running', undefined, undefined, undefined]],
+  )
+})
+
 const deaths: readonly [what: string, starts: (own: string) => string][] = [
-  ['another start time', (own) => own.replace(/ (\d+) ([0-9a-f-]+)\n$/, ' 1$1 $2\n')],
-  ['another boot', (own) => own.replace(/[0-9a-f-]+\n$/, 'another\n')],
+  ['another start time', (own) => own.replace(/ (\d+) ([0-9a-f-]+) k\n$/, ' 1$1 $2 k\n')],
+  ['another boot', (own) => own.replace(/[0-9a-f-]+ k\n$/, 'another k\n')],
   ['a pid that is free', (own) => own.replace(` ${process.pid} `, ' 4194305 ')],
   ['a pid that is none', () => '1 1 ../self 1 x\n'],
   ['a torn file', () => '1 17000'],
@@ -92,9 +103,9 @@ test('who listens on a port is told, and whose slot it is', async (t) => {
 
 test('what a survey prints is read', () => {
   const text = [
-    'slot backend a 1 1 1 0 3 1700000000000 77',
+    'slot backend a 1 1 1 0 3 1700000000000 77 k',
     JSON.stringify(SPEC),
-    'slot broken a 0 0 0 1 1 1 1',
+    'slot broken a 0 0 0 1 1 1 1 k',
     'no json',
     'port 4080 99 node server',
     '/srv/slots/backend/a',
@@ -118,6 +129,7 @@ test('what a survey prints is read', () => {
         starts: 3,
         startedAt: 1_700_000_000_000,
         pid: 77,
+        started: 'k',
       },
     ],
     listeners: [

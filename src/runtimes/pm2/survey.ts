@@ -27,6 +27,8 @@ export interface SurveyedSlot extends SlotRef {
   /** The last start, milliseconds since the epoch. */
   readonly startedAt: number
   readonly pid: number
+  /** The key of the spec that started last: another than the laid one's when who laid that was cut off. */
+  readonly started: string
 }
 
 /** Something listens on a port. */
@@ -95,13 +97,19 @@ export function report(slot: SurveyedSlot): SlotReport {
     slot: slot.slot,
     state: stateOf(slot),
     ...(slot.alive ? { pid: slot.pid } : {}),
-    artifact: slot.spec.artifact,
-    config: slot.spec.config,
-    release: slot.spec.release,
+    // Of what runs, not of what was to run and had no time to.
+    ...(slot.alive && !runsAsLaid(slot)
+      ? {}
+      : { artifact: slot.spec.artifact, config: slot.spec.config, release: slot.spec.release }),
     ...(slot.spec.port === undefined ? {} : { port: slot.spec.port }),
     restarts: Math.max(0, slot.starts - 1),
     ...(slot.starts === 0 ? {} : { startedAt: slot.startedAt }),
   }
+}
+
+/** What lives in the slot was started from the spec that lies there. */
+export function runsAsLaid(slot: SurveyedSlot): boolean {
+  return slot.alive && slot.started === slot.spec.key
 }
 
 function stateOf(slot: SurveyedSlot): SlotState {
@@ -121,7 +129,7 @@ const laidSpec = z.object({
 })
 
 function readSlot(line: string, json: string): SurveyedSlot | undefined {
-  const [, service = '', slot, stop, registered, halted, alive, starts, startedAt, pid] = line.split(' ')
+  const [, service = '', slot, stop, registered, halted, alive, starts, startedAt, pid, started] = line.split(' ')
   const spec = laidSpec.safeParse(parseJson(json))
   if (!spec.success || (slot !== 'a' && slot !== 'b')) {
     return undefined
@@ -138,6 +146,7 @@ function readSlot(line: string, json: string): SurveyedSlot | undefined {
     starts: Number(starts),
     startedAt: Number(startedAt),
     pid: Number(pid),
+    started: started ?? '',
   }
 }
 

@@ -101,13 +101,16 @@ async function build(order: BuildOrder, { key, toolchain }: KnownInputs): Promis
       layers: store.layers({ host: order.host, signal: order.signal }),
       cache: join(store.folder, 'cache'),
     })
-    await rm(join(scratch, 'tmp'), { recursive: true, force: true })
+    await rm(join(scratch, 'tmp'), GONE)
     const { name, language, path } = service
     return await store.add({ ...built, service: name, language, cwd: path, inputs: key, scratch })
   } finally {
-    await rm(scratch, { recursive: true, force: true })
+    await rm(scratch, GONE)
   }
 }
+
+/** Tools that were aborted may still put something aside. */
+const GONE = { recursive: true, force: true, maxRetries: 5 } as const
 
 /** A folder for what the tools put aside, swept with the build. */
 async function temporary(scratch: string): Promise<string> {

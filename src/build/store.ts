@@ -158,9 +158,13 @@ async function appear(scratch: string, place: string): Promise<void> {
   await rm(scratch, { recursive: true, force: true })
 }
 
+/** What a Drover was killed in. Its commands may go on for a while and write there: then the next sweep removes it. */
 async function sweep(tmp: string): Promise<void> {
   for (const name of await readdir(tmp)) {
-    if (!(await isAlive(name))) await rm(join(tmp, name), { recursive: true, force: true })
+    if (await isAlive(name)) continue
+    await rm(join(tmp, name), { recursive: true, force: true }).catch((error: unknown) => {
+      if (errorCode(error) !== 'ENOTEMPTY') throw error
+    })
   }
 }
 

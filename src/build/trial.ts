@@ -60,7 +60,8 @@ export async function startTrial(): Promise<Trial> {
         },
       }
     },
-    end: () => rm(folder, { recursive: true, force: true }),
+    // A builder that a test has killed leaves its commands at work for a moment.
+    end: () => rm(folder, { recursive: true, force: true, maxRetries: 10 }),
   }
 }
 

@@ -149,7 +149,8 @@ export interface Trial {
   switchTo(set: string): Promise<void>
   prune(keep: readonly string[]): Promise<void>
   observe(): Promise<RouterReport>
-  traffic(from: number, to: number): Promise<Record<string, ServiceTraffic>>
+  /** Of the window, once it has at least so many requests: nginx writes its line after the answer has gone out. */
+  traffic(from: number, to: number, requests: number): Promise<Record<string, ServiceTraffic>>
   waitingRoom(): Promise<WaitingRoom>
   service(name: string): Promise<TrialService>
   set(name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet
@@ -182,7 +183,14 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
     switchTo: (name) => router.switch(host, fence, name),
     prune: (keep) => router.prune(host, fence, keep),
     observe: () => router.observe(host, root),
-    traffic: (from, to) => router.traffic(host, root, from, to),
+    async traffic(from, to, requests) {
+      for (let tries = 0; ; tries++) {
+        const traffic = await router.traffic(host, root, from, to)
+        const counted = Object.values(traffic).reduce((sum, service) => sum + service.requests, 0)
+        if (counted >= requests || tries === 100) return traffic
+        await pause(50)
+      }
+    },
     async waitingRoom() {
       const room = await router.waitingRoom(host, root)
       rooms.push(room)

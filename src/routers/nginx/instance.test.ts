@@ -29,7 +29,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
       room.open('shop', a.port)
       const throughRoom = await whoAnswers(route.port, { method: 'POST', body: 'x' })
       await room.close()
-      const traffic = await trial.traffic(0, Date.now() + 1)
+      const traffic = await trial.traffic(0, Date.now() + 1, 2)
       const again = await trial.shape([route])
 
       assert.deepEqual([direct, throughRoom], ['shop.a', 'shop.a'])
@@ -126,7 +126,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
 
     const reply = await upload.finish('last')
 
-    const { shop } = await trial.traffic(0, Date.now() + 1)
+    const { shop } = await trial.traffic(0, Date.now() + 1, 1)
     assert.equal(reply.status, 200)
     assert.match(await readFile(join(trial.root, 'router/access.log'), 'utf8'), /unix:hold\.sock/)
     assert.deepEqual([shop?.requests, shop?.failed, shop?.rescued], [1, 0, 0])
@@ -146,7 +146,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
     await requests(1)
     const old = join(trial.root, 'router/access.log.1')
     while (!(await readdir(join(trial.root, 'router'))).includes('access.log')) await requests(1)
-    const { shop } = await trial.traffic(0, Date.now() + 1)
+    const { shop } = await trial.traffic(0, Date.now() + 1, 11)
 
     const lines = (await readFile(old, 'utf8')).split('\n').length - 1
     assert.ok(lines >= 10)

@@ -20,7 +20,7 @@ export function failuresConformance(stage: Stage): void {
     stage.shop.b.behaviour = 200
     const healthy = await whoAnswers(stage.shop.route.port, { method: 'POST', body: 'pay' })
 
-    const { shop: traffic } = await stage.trial.traffic(from, Date.now() + 1)
+    const { shop: traffic } = await stage.trial.traffic(from, Date.now() + 1, 6)
     assert.deepEqual(
       [onError, onPost, onReset, onPut, onMissing, healthy],
       ['shop.a', 500, 'shop.a', 'shop.a', 404, 'shop.b'],
@@ -69,7 +69,7 @@ export function failuresConformance(stage: Stage): void {
     await pause(5)
     await ask(stage.search.route.port)
 
-    const traffic = await stage.trial.traffic(from, to)
+    const traffic = await stage.trial.traffic(from, to, 3)
 
     assert.deepEqual(Object.keys(traffic).sort(), ['search-api', 'shop'])
     assert.equal(traffic['shop']?.requests, 1)

@@ -8,9 +8,12 @@ import { goBuilder } from './build/go/builder.ts'
 import { nodeBuilder } from './build/node/builder.ts'
 import { pythonBuilder } from './build/python/builder.ts'
 import { openArtifactStore } from './build/store.ts'
+import { guardedHost } from './hosts/guarded-host.ts'
 import type { Host } from './hosts/host.ts'
 import { localHost } from './hosts/local/local-host.ts'
 import { spawner } from './hosts/local/spawner.ts'
+import { hostPool } from './hosts/pool.ts'
+import type { HostPool, SshSettings } from './hosts/pool.ts'
 import { openDatabase, patiently } from './journal/database.ts'
 import type { Database } from './journal/database.ts'
 import { dbosEngine } from './journal/dbos/dbos-engine.ts'
@@ -42,6 +45,7 @@ export interface ControlPlaneOptions {
   readonly databaseUrl?: Secret
   /** Programs that are not on the PATH under their usual names. */
   readonly programs?: { readonly pm2?: string; readonly nginx?: string }
+  readonly ssh?: SshSettings
   readonly faults?: FaultPoints
   readonly log: (line: string) => void
 }
@@ -80,12 +84,17 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   const local = localHost({ spawner: spawner() })
   opening.defer(() => local.close())
   const sql = patientSql(database)
-  const context = await makeContext(
-    options,
-    { sql, records: recordStore(sql, patientSql(unhurried)), local },
-    { worker, epoch: () => engine.fence() },
-  )
-  if (options.databaseUrl !== undefined) await refuseOtherMachine(context.records)
+  const records = recordStore(sql, patientSql(unhurried))
+  const isShared = options.databaseUrl !== undefined
+  if (isShared && (await hasLocalFleets(records))) await claimMachine(records)
+  const hosts = hostPool({
+    local: isShared ? guardedHost(local, () => claimMachine(records)) : local,
+    run: (command, runOptions) => local.run(command, runOptions),
+    folder: options.folder,
+    ...(options.ssh === undefined ? {} : { ssh: options.ssh }),
+  })
+  opening.defer(() => hosts.close())
+  const context = await makeContext(options, { sql, records, local, hosts }, { worker, epoch: () => engine.fence() })
   const { release, tidy } = defineRelease(engine, context)
   await engine.launch()
   opening.defer(() => engine.shutdown())
@@ -110,17 +119,30 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   }
 }
 
-/** Hosts are this machine for now: a Drover elsewhere would take up a release and carry it out on the wrong one. */
-async function refuseOtherMachine(records: RecordStore): Promise<void> {
+/** What runs on the host `local` runs on one machine: a Drover elsewhere would take up a release and carry it out on the wrong one. */
+async function claimMachine(records: RecordStore): Promise<void> {
   const id = (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim() || hostname()
   const [owner, name] = (await records.setting('machine', () => `${id} ${hostname()}`)).split(' ')
   if (owner === id) return
   throw refusal(
     'drivers/other-machine',
     'DATABASE_URL',
-    `its fleets run on the machine ${name}, and this is ${hostname()}`,
+    `its fleets on the host local run on the machine ${name}, and this is ${hostname()}`,
     "Run Drover there. Has that machine been replaced by this one, then: delete from drover.settings where name = 'machine'",
   )
+}
+
+async function hasLocalFleets(records: RecordStore): Promise<boolean> {
+  const live = await Promise.all((await records.environments()).map((environment) => records.live(environment)))
+  const blueprints = [...live, ...(await records.open())].map((release) => release?.blueprint)
+  return blueprints.some((blueprint) => blueprint?.hosts.some(({ ssh }) => ssh === undefined))
+}
+
+interface Parts {
+  readonly sql: Sql
+  readonly records: RecordStore
+  readonly local: Host
+  readonly hosts: HostPool
 }
 
 interface Identity {
@@ -130,10 +152,9 @@ interface Identity {
 
 async function makeContext(
   options: ControlPlaneOptions,
-  { sql, records, local }: { readonly sql: Sql; readonly records: RecordStore; readonly local: Host },
+  { sql, records, local, hosts }: Parts,
   { worker, epoch }: Identity,
 ): Promise<Context> {
-  const hosts: Record<string, Host> = { local }
   const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
   const routers = {
     nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }),
@@ -152,7 +173,8 @@ async function makeContext(
     store: await openArtifactStore(join(options.folder, 'store')),
     worker: `${worker} ${process.pid}`,
     buildConcurrency: availableParallelism(),
-    host: (name) => named(hosts, 'host', name),
+    host: (definition) => hosts.of(definition),
+    address: (definition) => hosts.address(definition),
     buildHost: local,
     runtime: (name) => named(runtimes, 'runtime', name),
     router: (name) => named(routers, 'router', name),
@@ -165,7 +187,10 @@ async function makeContext(
       opened.catch(() => repositories.delete(url))
       return opened
     },
-    root: (fleet, environment) => environment.root ?? join(options.folder, 'hosts', fleet, environment.name),
+    root: (fleet, environment, host) => {
+      const place = host.ssh === undefined ? join(options.folder, 'hosts') : '/srv/drover'
+      return environment.root ?? join(place, fleet, environment.name)
+    },
     reach: (point) => (options.faults ?? NO_FAULTS).reach(point),
     log: options.log,
   }

@@ -21,7 +21,7 @@ process.exitCode = await runDrover(process.argv.slice(2), {
   },
 })
 
-async function startServer({ host, port, home, databaseUrl, ready }: ServerOptions): Promise<void> {
+async function startServer({ host, port, home, databaseUrl, sshConfig, ready }: ServerOptions): Promise<void> {
   const [{ openControlPlane }, { homeIn }, { runServer }, { dieAt }] = await Promise.all([
     import('./drivers.ts'),
     import('./server/home.ts'),
@@ -47,6 +47,7 @@ async function startServer({ host, port, home, databaseUrl, ready }: ServerOptio
         folder: home,
         log,
         ...(databaseUrl === undefined ? {} : { databaseUrl }),
+        ...(sshConfig === undefined ? {} : { ssh: { configFile: sshConfig } }),
         ...(point === undefined || point === '' ? {} : { faults: dieAt(point) }),
       }),
   })

@@ -51,4 +51,5 @@ Environment:
   DROVER_HOME               where the one of this machine keeps its data
   DROVER_ACTOR              who asks, for the record; default: the user
   DATABASE_URL              a PostgreSQL for it; default: one of its own
+  DROVER_SSH_CONFIG         an ssh configuration for it; default: the user's
   NO_COLOR                  no colours`

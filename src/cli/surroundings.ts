@@ -30,5 +30,7 @@ export interface ServerOptions {
   readonly home: string
   /** Of a PostgreSQL; absent means the embedded one. */
   readonly databaseUrl?: Secret
+  /** An ssh configuration instead of the user's own. */
+  readonly sshConfig?: string
   readonly ready: (address: { readonly url: string }, crashedBefore: boolean) => void
 }

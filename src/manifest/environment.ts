@@ -1,19 +1,29 @@
 import { nearMiss } from '../problem/near-miss.ts'
 import { refusal } from '../problem/problem.ts'
-import type { Environment, Fleet, Service, Store, Value } from './fleet.ts'
+import type { Environment, Fleet, HostDefinition, PlacedService, Service, Store, Value } from './fleet.ts'
+import { placement } from './placement.ts'
 
 /** A fleet as one environment has it. */
 export interface ResolvedEnvironment {
   readonly environment: Environment
+  /** In the environment's order. */
+  readonly hosts: readonly HostDefinition[]
   /** With the environment's ports, and with all its variables merged in. */
-  readonly services: readonly Service[]
+  readonly services: readonly PlacedService[]
 }
 
 /** A Refusal when the fleet has no such environment. */
 export function forEnvironment(fleet: Fleet, name: string): ResolvedEnvironment {
   const environment = fleet.environments.find((candidate) => candidate.name === name)
   if (environment === undefined) throw unknownEnvironment(fleet, name)
-  return { environment, services: fleet.services.map((service) => inEnvironment(service, environment)) }
+  return {
+    environment,
+    hosts: environment.hosts.flatMap((host) => fleet.hosts.filter((candidate) => candidate.name === host)),
+    services: fleet.services.map((service) => ({
+      ...inEnvironment(service, environment),
+      hosts: placement(service, environment.hosts, fleet.hosts),
+    })),
+  }
 }
 
 /** The address of a store for all services of an environment that do not have one of their own. */

@@ -8,10 +8,28 @@ export interface Fleet {
   readonly services: readonly Service[]
   /** In the order of the file. */
   readonly environments: readonly Environment[]
+  /** In the order of the file; `local`, which the file need not name, comes first when an environment uses it. */
+  readonly hosts: readonly HostDefinition[]
   readonly stores: readonly Store[]
   /** Paths (folders or files, relative to the repository) whose change concerns every service. */
   readonly shared: readonly string[]
 }
+
+/** A machine that the fleet knows. */
+export interface HostDefinition {
+  readonly name: string
+  /** How Drover reaches it; absent for `local`, the machine that Drover runs on. */
+  readonly ssh?: {
+    /** As in ssh's argument: an alias of the user's ssh configuration, or user@host. */
+    readonly destination: string
+    readonly port?: number
+  }
+  /** Where other hosts reach it; absent means where ssh connects to. */
+  readonly address?: string
+  readonly labels: readonly string[]
+}
+
+export const LOCAL_HOST: HostDefinition = { name: 'local', labels: [] }
 
 export type Language = 'node' | 'go' | 'python' | 'command'
 
@@ -39,6 +57,22 @@ export interface Service {
   readonly shared: readonly string[]
   /** Paths on the service that must answer 2xx or 3xx after the switch. */
   readonly smoke: readonly string[]
+  /** Names or labels of the hosts that it runs on; absent means every host of an environment. */
+  readonly on?: readonly string[]
+  readonly limits?: Limits
+}
+
+/** A service as one environment has it: `forEnvironment` says where it runs. */
+export interface PlacedService extends Service {
+  /** Names of hosts, in the environment's order, at least one. */
+  readonly hosts: readonly string[]
+}
+
+/** What a slot may use at most, where the runtime can hold it to that. */
+export interface Limits {
+  readonly memoryBytes?: number
+  /** Of one processor: 150 is one and a half. */
+  readonly cpuPercent?: number
 }
 
 export interface Readiness {
@@ -71,8 +105,9 @@ export interface Singleton {
 export interface Environment {
   readonly name: string
   readonly branch: string
-  /** Names of hosts. `local` is this machine. */
+  /** Names of hosts, each once; the labels of the file have become the hosts that have them. `local` is this machine. */
   readonly hosts: readonly string[]
+  readonly strategy: Strategy
   /** Added to every port of the fleet, so that two environments fit on one machine. */
   readonly portOffset: number
   readonly variables: Readonly<Record<string, Value>>
@@ -88,6 +123,9 @@ export interface Environment {
   readonly runtime: string
   readonly router: string
 }
+
+/** `together`: all hosts switch at once. `rolling`: so many hosts at a time, each batch verified before the next. */
+export type Strategy = 'together' | { readonly rolling: { readonly batch: number } }
 
 export interface Verification {
   /** The watch after the switch. 0 keeps the release as soon as the smoke paths answer. */

@@ -36,6 +36,7 @@ describe('the smallest manifest', () => {
           name: 'production',
           branch: 'main',
           hosts: ['local'],
+          strategy: 'together',
           portOffset: 0,
           variables: {},
           services: {},
@@ -46,6 +47,7 @@ describe('the smallest manifest', () => {
           router: 'nginx',
         },
       ],
+      hosts: [{ name: 'local', labels: [] }],
       stores: [],
       shared: [],
     })
@@ -63,10 +65,16 @@ stores:
   cache: { kind: redis, variable: CACHE_URL }
   search: { kind: meilisearch, optional: true }
   mail: { kind: other, variable: SMTP_URL }
+hosts:
+  web-1: deploy@10.0.0.1
+  web-2: { ssh: web-2, labels: [web, worker, web] }
+  web-3: { ssh: deploy@web-3.example.org, port: 2222, address: 10.0.0.3, labels: [web] }
+  edge: edge.example.org
 environments:
   staging:
     branch: feature/x
-    hosts: [web-1, web-2.example.org]
+    hosts: [edge, web]
+    strategy: { rolling: { batch: 2 } }
     ports: 1000
     verify: { watch: 1m, errors: 0.5%, requests: 7 }
     warm: 2h
@@ -91,6 +99,8 @@ services:
     migrate: { command: ./migrate, store: database, timeout: 1h, lock_timeout: 2s }
     singleton: { pause: /pause, active: /active }
     shared: [proto]
+    on: [web, edge]
+    limits: { memory: 512M, cpu: 150% }
     variables: { A: text, B: 1.10, C: true, D: { secret: TOKEN }, CACHE_URL: redis://own }
   config: { language: go }
 `,
@@ -122,12 +132,26 @@ services:
       },
       shared: ['proto'],
       smoke: ['/up', '/api?x=1'],
+      on: ['web', 'edge'],
+      limits: { memoryBytes: 536_870_912, cpuPercent: 150 },
     })
+    assert.deepEqual(fleet.hosts, [
+      { name: 'web-1', ssh: { destination: 'deploy@10.0.0.1' }, labels: [] },
+      { name: 'web-2', ssh: { destination: 'web-2' }, labels: ['web', 'worker'] },
+      {
+        name: 'web-3',
+        ssh: { destination: 'deploy@web-3.example.org', port: 2222 },
+        address: '10.0.0.3',
+        labels: ['web'],
+      },
+      { name: 'edge', ssh: { destination: 'edge.example.org' }, labels: [] },
+    ])
     assert.deepEqual(fleet.environments, [
       {
         name: 'staging',
         branch: 'feature/x',
-        hosts: ['web-1', 'web-2.example.org'],
+        hosts: ['edge', 'web-2', 'web-3'],
+        strategy: { rolling: { batch: 2 } },
         portOffset: 1000,
         variables: { LOG_LEVEL: 'debug', DATABASE_URL: { secret: 'STAGING_DATABASE' } },
         services: { backend: { variables: { ONLY: 'here' } } },

@@ -1,4 +1,18 @@
-import type { Environment, Fleet, Language, Migration, Readiness, Service, Singleton, Store, Value } from './fleet.ts'
+import { LOCAL_HOST } from './fleet.ts'
+import type {
+  Environment,
+  Fleet,
+  HostDefinition,
+  Language,
+  Limits,
+  Migration,
+  Readiness,
+  Service,
+  Singleton,
+  Store,
+  Value,
+} from './fleet.ts'
+import { hostsNamed } from './placement.ts'
 import { builtIn } from './schema.ts'
 import type { Manifest, ManifestEnvironment } from './schema.ts'
 
@@ -8,17 +22,30 @@ export type Languages = ReadonlyMap<string, Language>
 
 export function resolveFleet(manifest: Manifest, languages: Languages): Fleet {
   const stores = storesOf(manifest)
+  const declared = hostsOf(manifest)
+  const environments = Object.entries(manifest.environments).map(([name, environment]) =>
+    resolveEnvironment(name, environment, declared),
+  )
+  const usesLocal = environments.some(({ hosts }) => hosts.includes(LOCAL_HOST.name))
   return {
     name: manifest.fleet,
     services: Object.keys(manifest.services)
       .sort()
       .map((name) => resolveService(manifest, name, { language: languages.get(name) ?? 'command', stores })),
-    environments: Object.entries(manifest.environments).map(([name, environment]) =>
-      resolveEnvironment(name, environment),
-    ),
+    environments,
+    hosts: usesLocal && !declared.some(({ name }) => name === LOCAL_HOST.name) ? [LOCAL_HOST, ...declared] : declared,
     stores,
     shared: [...new Set(manifest.shared)],
   }
+}
+
+export function hostsOf(manifest: Pick<Manifest, 'hosts'>): HostDefinition[] {
+  return Object.entries(manifest.hosts ?? {}).map(([name, { ssh, port, address, labels }]) => ({
+    name,
+    ...(ssh === undefined ? {} : { ssh: { destination: ssh, ...(port === undefined ? {} : { port }) } }),
+    ...(address === undefined ? {} : { address }),
+    labels: [...new Set(labels ?? [])],
+  }))
 }
 
 const VARIABLES = { postgres: 'DATABASE_URL', redis: 'REDIS_URL', meilisearch: 'MEILI_URL', other: undefined } as const
@@ -70,6 +97,8 @@ function resolveService(
   const singleton = 'singleton' in own ? own.singleton : general.singleton
   const start = own.start ?? general.start
   const build = own.build ?? general.build
+  const on = own.on ?? general.on
+  const limits = limitsOf({ ...general.limits, ...own.limits })
   return {
     name,
     path: pathOf(manifest, name),
@@ -86,6 +115,16 @@ function resolveService(
     variables: { ...storeVariables(found.stores), ...general.variables, ...own.variables },
     shared: [...new Set(own.shared ?? general.shared ?? builtIn.service.shared)],
     smoke: own.port === undefined ? [] : [...new Set(own.smoke ?? general.smoke ?? [ready.path])],
+    ...(on === undefined ? {} : { on: [...new Set(on)] }),
+    ...(limits === undefined ? {} : { limits }),
+  }
+}
+
+function limitsOf({ memory, cpu }: NonNullable<Manifest['services'][string]['limits']>): Limits | undefined {
+  if (memory === undefined && cpu === undefined) return undefined
+  return {
+    ...(memory === undefined ? {} : { memoryBytes: memory }),
+    ...(cpu === undefined ? {} : { cpuPercent: cpu }),
   }
 }
 
@@ -108,17 +147,20 @@ function migration(given: NonNullable<Manifest['services'][string]['migrate']>, 
   }
 }
 
-function resolveEnvironment(name: string, given: ManifestEnvironment): Environment {
-  const { branch, hosts, ports, warm, keep, runtime, router, root } = {
-    ...builtIn.environment,
-    root: undefined,
-    ...given,
-  }
+function resolveEnvironment(
+  name: string,
+  given: ManifestEnvironment,
+  declared: readonly HostDefinition[],
+): Environment {
+  const { branch, ports, strategy, warm, keep, router, root } = { ...builtIn.environment, root: undefined, ...given }
+  const hosts = hostsNamed(given.hosts ?? builtIn.environment.hosts, declared)
+  const onlyLocal = hosts.every((host) => host === LOCAL_HOST.name)
   const { watch, errors, requests } = { ...builtIn.verify, ...given.verify }
   return {
     name,
     branch,
     hosts,
+    strategy,
     portOffset: ports,
     variables: { ...given.variables },
     services: Object.fromEntries(
@@ -131,7 +173,7 @@ function resolveEnvironment(name: string, given: ManifestEnvironment): Environme
     warmMs: warm,
     keep,
     ...(root === undefined ? {} : { root }),
-    runtime,
+    runtime: given.runtime ?? (onlyLocal ? 'pm2' : 'systemd'),
     router,
   }
 }

@@ -1,18 +1,20 @@
 import { z } from 'zod'
 import { migrateKeys, readyKeys, serviceKeys, sharedServiceKeys, variables } from './service-schema.ts'
 import {
+  address,
   branch,
   duration,
   expecting,
   flag,
   hostFolder,
-  hostName,
   listOf,
   mapping,
   name,
   oneOf,
+  port,
   repositoryPath,
   share,
+  sshDestination,
   variableName,
   whole,
 } from './words.ts'
@@ -61,15 +63,56 @@ const verifyKeys = {
   }),
 }
 
+const hostKeys = {
+  ssh: sshDestination.exactOptional().meta({
+    description: 'As in an argument of ssh: user@host, or an alias of your ssh configuration. local has none.',
+  }),
+  port: port
+    .exactOptional()
+    .meta({ description: 'Port of the ssh server. Left out: what your ssh configuration says.' }),
+  address: address.exactOptional().meta({
+    description: 'Where the other hosts reach it. Left out: where ssh connects to.',
+  }),
+  labels: listOf(name, 'a list of labels').exactOptional().meta({
+    description: 'Words by which environments and services name it together with others.',
+    fallback: [],
+  }),
+}
+
+type GivenHost = z.output<ReturnType<typeof mapping<typeof hostKeys>>>
+
+const batch = whole('a number of hosts', 1, 1000)
+
+const strategy = z
+  .union(
+    [
+      oneOf(['together', 'rolling']).transform((word) =>
+        word === 'together' ? ('together' as const) : { rolling: { batch: 1 } },
+      ),
+      mapping({
+        rolling: mapping({
+          batch: batch.exactOptional().meta({ description: 'How many hosts switch at a time.', fallback: 1 }),
+        }).transform(({ batch = 1 }) => ({ batch })),
+      }),
+    ],
+    { error: expecting('together, rolling or a mapping') },
+  )
+  .meta({ title: 'together, rolling or { rolling: { batch: 1 } }' })
+
 const environmentKeys = {
   branch: branch.meta({ description: 'The git branch that is released here.' }),
-  hosts: listOf(hostName, 'a list of hosts')
+  hosts: listOf(name, 'a list of hosts or labels')
     .min(1, { error: 'should name at least one host' })
     .exactOptional()
     .meta({
-      description: 'The machines. local is this one.',
+      description: 'The machines, by name or label. local is the one that Drover runs on.',
       fallback: ['local'],
     }),
+  strategy: strategy.exactOptional().meta({
+    description:
+      'How a release reaches the hosts. together: all of them switch at once. rolling: batch by batch, each verified before the next; meanwhile both versions answer.',
+    fallback: 'together',
+  }),
   ports: whole('a number', 0, 65535).exactOptional().meta({
     description: 'Added to every port of the fleet, so that two environments fit on one machine.',
     fallback: 0,
@@ -102,10 +145,13 @@ const environmentKeys = {
     )
     .exactOptional()
     .meta({ description: 'What is different for single services here, by name.', fallback: {} }),
-  root: hostFolder
+  root: hostFolder.exactOptional().meta({
+    description:
+      'Folder on the hosts for artifacts, slots and records. Left out: /srv/drover/<fleet>/<environment>, and on local a folder in the home of Drover.',
+  }),
+  runtime: name
     .exactOptional()
-    .meta({ description: "Folder on the hosts for artifacts, slots and records. Left out: Drover's own default." }),
-  runtime: name.exactOptional().meta({ description: 'How slots run on the hosts.', fallback: 'pm2' }),
+    .meta({ description: 'How slots run on the hosts. Left out: pm2 where the only host is local, else systemd.' }),
   router: name.exactOptional().meta({ description: 'How traffic reaches the slots.', fallback: 'nginx' }),
 }
 
@@ -117,6 +163,23 @@ export const manifestSchema = mapping({
     description: 'Paths (folders or files, relative to the repository) whose change rebuilds every service.',
     fallback: [],
   }),
+  hosts: z
+    .record(
+      name,
+      z.union([sshDestination.transform((ssh): GivenHost => ({ ssh })), mapping(hostKeys)], {
+        error: expecting(
+          'a destination for ssh, or a mapping',
+          'Write user@host, or an alias of your ssh configuration.',
+        ),
+      }),
+      { error: expecting('a mapping of hosts') },
+    )
+    .exactOptional()
+    .meta({
+      description:
+        'The machines that environments name, by name: how ssh reaches each, or a mapping. local, the machine that Drover runs on, needs no entry.',
+      fallback: {},
+    }),
   stores: z
     .record(name, mapping(storeKeys, entry), { error: expecting('a mapping of stores') })
     .exactOptional()
@@ -139,6 +202,7 @@ export const manifestSchema = mapping({
 
 export type Manifest = z.output<typeof manifestSchema>
 export type ManifestService = Manifest['services'][string]
+export type ManifestHosts = NonNullable<Manifest['hosts']>
 export type ManifestEnvironment = Manifest['environments'][string]
 
 /** What holds where the manifest says nothing: the `fallback` of the keys above, in the units of a Fleet. */
@@ -154,7 +218,7 @@ export const builtIn = {
   verify: z.object(verifyKeys).required().parse(fallbacks(verifyKeys)),
   environment: z
     .object(environmentKeys)
-    .pick({ hosts: true, ports: true, warm: true, keep: true, runtime: true, router: true })
+    .pick({ hosts: true, strategy: true, ports: true, warm: true, keep: true, router: true })
     .required()
     .parse(fallbacks(environmentKeys)),
 } as const

@@ -6,9 +6,11 @@ import {
   flag,
   listOf,
   mapping,
+  memory,
   name,
   oneOf,
   port,
+  processors,
   repositoryPath,
   urlPath,
   value,
@@ -60,6 +62,15 @@ const singletonKeys = {
   }),
 }
 
+export const limitsKeys = {
+  memory: memory
+    .exactOptional()
+    .meta({ description: 'Most memory of a slot, such as 512M; one that takes more is ended and started again.' }),
+  cpu: processors
+    .exactOptional()
+    .meta({ description: 'Most processor time of a slot: 50% is half of one processor, 200% is two.' }),
+}
+
 /** Keys of a service that `defaults` may give too. */
 export const sharedServiceKeys = {
   needs: listOf(name, 'a list of services').exactOptional().meta({
@@ -105,6 +116,17 @@ export const sharedServiceKeys = {
         'What must not run twice: stopped in the old version before it starts in the new one. true, or a mapping with pause and active.',
       fallback: false,
     }),
+  on: listOf(name, 'a list of hosts or labels')
+    .min(1, { error: 'should name at least one host or label' })
+    .exactOptional()
+    .meta({
+      description:
+        "Names or labels of the hosts that it runs on. Left out: every host of an environment. A singleton, and a service without a port, runs on the first of them alone, in the order of the environment's hosts.",
+    }),
+  limits: mapping(limitsKeys).exactOptional().meta({
+    description: 'What a slot may use at most, where the runtime can hold it to that, as systemd can.',
+    fallback: {},
+  }),
   shared: listOf(repositoryPath, 'a list of paths').exactOptional().meta({
     description: 'More paths, relative to the repository, whose change rebuilds the service.',
     fallback: [],

@@ -6,7 +6,7 @@ import {
   commandLine,
   duration,
   hostFolder,
-  hostName,
+  sshDestination,
   name,
   repositoryPath,
   share,
@@ -190,7 +190,7 @@ describe('words that stand in files of other programs', () => {
   const refused = [
     { word: name, texts: ['', 'A', '1a', 'a_b', 'a.b', 'a b', 'a;b', '-a', 'a'.repeat(41), 'constructor', 'ä', 'a\n'] },
     { word: variableName, texts: ['', '1A', 'A-B', 'A B', 'A=B', 'PORT', 'HOST', 'DROVER_', 'DROVER_X', 'A\n', 'Ä'] },
-    { word: hostName, texts: ['', '-oProxyCommand=x', 'a b', 'a;b', 'user@host', 'a/b', 'a\n'] },
+    { word: sshDestination, texts: ['', '-oProxyCommand=x', 'a b', 'a;b', 'a/b', 'a\n', 'ssh://a', 'a@10.0.0.1:22'] },
     {
       word: hostFolder,
       texts: ['', '/', 'a', '/a/', '//a', '/a/../b', '/..', '/.', '/a b', '/a;', '/a\n', '/$a', `/${'a'.repeat(200)}`],
@@ -208,7 +208,8 @@ describe('words that stand in files of other programs', () => {
   it('are free in what does no harm', () => {
     assert.equal(name.parse('a'.repeat(40)), 'a'.repeat(40))
     assert.equal(variableName.parse('PORTS'), 'PORTS')
-    assert.equal(hostName.parse('web-1.example.org'), 'web-1.example.org')
+    for (const destination of ['web-1.example.org', 'deploy@10.0.0.1', 'deploy@2001:db8::1', 'my_alias'])
+      assert.equal(sshDestination.parse(destination), destination)
     assert.equal(hostFolder.parse('/opt/..x/a.b'), '/opt/..x/a.b')
     assert.equal(urlPath.parse('/api/v1/x?y=%20&z=(1)'), '/api/v1/x?y=%20&z=(1)')
     assert.equal(commandLine.parse('node "a b" && echo $X > ü\n'), 'node "a b" && echo $X > ü')

@@ -131,8 +131,23 @@ export const hostFolder = text(
   'Give an absolute path, such as /opt/pakashop, of letters, digits and . _ @ + -.',
 ).meta({ title: 'absolute path' })
 
-export const hostName = text('a host', /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/, 'Write local for this machine.').meta({
-  title: 'host',
+/** Anything that begins with `-` would be an option to ssh. */
+export const sshDestination = text(
+  'a destination for ssh',
+  /^(?=.{1,250}$)(?!ssh:)[A-Za-z0-9_][A-Za-z0-9._@%:-]*$/,
+  'Write user@host, or an alias of your ssh configuration.',
+)
+  .refine((word) => !/^[^:]*:[^:]*$/.test(word), {
+    error: message('is a host with a port, which ssh takes for a name', 'Write { ssh: user@host, port: 2222 }.'),
+  })
+  .meta({ title: 'destination for ssh' })
+
+/** It stands in nginx's configuration. */
+export const address = text(
+  'an IP address or a name',
+  /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}|[A-Fa-f0-9:.]{1,44})$/,
+).meta({
+  title: 'IP address or name',
 })
 
 export const commandLine = text(
@@ -181,6 +196,35 @@ function milliseconds(word: string): number {
   const [, amount = '', unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(word) ?? []
   return Number(amount) * (UNITS[unit] ?? Number.NaN)
 }
+
+const BYTES: Readonly<Record<string, number>> = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+const LEAST_MEMORY = 4 * 1024 ** 2
+
+const memoryError = expecting(
+  'an amount of memory from 4M to 1023G',
+  'Write a whole number with K, M or G: 512M or 2G.',
+)
+
+/** Given back in bytes. */
+export const memory = z
+  .string({ error: memoryError })
+  .regex(/^\d{1,9}[KMG]$/, { error: memoryError, abort: true })
+  .refine((word) => bytes(word) >= LEAST_MEMORY && bytes(word) < 1024 ** 4, { error: memoryError })
+  .transform(bytes)
+  .meta({ title: 'memory' })
+
+function bytes(word: string): number {
+  return Number(word.slice(0, -1)) * (BYTES[word.slice(-1)] ?? Number.NaN)
+}
+
+/** Of one processor; given back in percent. */
+export const processors = text(
+  'a share of a processor from 1% to 99999%',
+  /^[1-9]\d{0,4}%$/,
+  '50% is half of one, 200% is two.',
+)
+  .transform((percent) => Number(percent.slice(0, -1)))
+  .meta({ title: 'share of a processor' })
 
 const shareError = expecting('a share from 0% to 100%', 'Write 1% or 0.01.')
 

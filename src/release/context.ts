@@ -1,5 +1,5 @@
 import type { Host } from '../hosts/host.ts'
-import type { Environment, Language } from '../manifest/fleet.ts'
+import type { Environment, HostDefinition, Language } from '../manifest/fleet.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { Router } from '../routers/router.ts'
 import type { Secret } from '../secrets/secret.ts'
@@ -20,15 +20,19 @@ export interface Context {
   readonly worker: string
   /** Builds that may run at once. */
   readonly buildConcurrency: number
-  host(name: string): Host
+  /** The same host for the same definition; nothing is asked of it here. */
+  host(definition: HostDefinition): Host
+  /** Where other hosts reach it: an IP address or a name. */
+  address(definition: HostDefinition): Promise<string>
   /** The host that builds run on. */
   readonly buildHost: Host
-  runtime(name: string): Runtime
-  router(name: string): Router
+  /** Units and other things that a whole host sees are named after the environment. */
+  runtime(name: string, environment: EnvironmentRef): Runtime
+  router(name: string, environment: EnvironmentRef): Router
   builder(language: Language): Builder
   repository(fleet: string, url: string): Promise<Repository>
-  /** The environment's folder on a host. */
-  root(fleet: string, environment: Environment, host: string): string
+  /** Where an environment that was never released lies on a host. */
+  root(fleet: string, environment: Environment, host: HostDefinition): string
   /** A named point within a step at which a test may end the process; does nothing otherwise. */
   reach(point: string): Promise<void>
   log(message: string, fields?: Readonly<Record<string, unknown>>): void

@@ -16,7 +16,7 @@ const RESERVE_INODES = 10_000
  */
 export async function passGate(scope: Scope): Promise<void> {
   const release = await enter(scope, 'gate')
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
   const live = await scope.context.records.live(scope.ref)
   const problems = [
     ...portProblems(release.set ?? {}, live?.set ?? {}, release.before ?? {}),

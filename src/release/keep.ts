@@ -12,7 +12,7 @@ import { total, trafficOf } from './verify.ts'
  */
 export async function keep(scope: Scope): Promise<void> {
   const release = await enter(scope, 'keep')
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
   const { plan, set, before } = planned(release)
   for (const site of all) {
     const name = setNames.plain(release.number)

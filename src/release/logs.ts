@@ -35,7 +35,7 @@ export async function* logLines(
     )
   }
   const chosen = new Set(options.services?.length ? options.services : known)
-  const all = sites(context, environment.fleet, blueprintOf(live).environment)
+  const all = sites(context, environment.fleet, blueprintOf(live))
   const slots = await Promise.all(all.map(async (site) => ({ site, slots: await liveSlots(site, chosen) })))
   if (options.follow) {
     yield* follow(slots, options)

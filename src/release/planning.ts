@@ -42,7 +42,7 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const blueprint = blueprintOf(release)
   const live = await context.records.live(scope.ref)
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
-  const { before, hosts } = await observe(sites(context, scope.ref.fleet, blueprint.environment))
+  const { before, hosts } = await observe(sites(context, scope.ref.fleet, blueprint))
   const artifacts = new Map(Object.entries(input.artifacts))
   const wanted = wantedServices({
     blueprint,

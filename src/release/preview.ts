@@ -23,7 +23,7 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
         )
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.config]))
   const versions = await versionsOf(context, environment, order, found)
-  const { hosts } = await observe(sites(context, environment.fleet, blueprint.environment))
+  const { hosts } = await observe(sites(context, environment.fleet, blueprint))
   const wanted = wantedServices({
     blueprint,
     goal: order.goal,

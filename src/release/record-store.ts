@@ -1,6 +1,7 @@
 import { errorCode } from '../hosts/error-code.ts'
 import { problem, refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
+import { readBlueprint, readMembers } from './older-records.ts'
 import type { Plan } from './plan.ts'
 import type {
   Before,
@@ -341,10 +342,10 @@ function fromRow(row: Row): StoredRelease {
     ...(row.switched_at !== null && { switchedAt: row.switched_at.getTime() }),
     ...(row.ended_at !== null && { endedAt: row.ended_at.getTime() }),
     ...(row.plan !== null && { plan: row.plan }),
-    ...(row.members !== null && { set: row.members }),
+    ...(row.members !== null && { set: readMembers(row.members) }),
     ...(row.traffic !== null && { traffic: row.traffic }),
     ...(row.expected_plan !== null && { expectedPlan: row.expected_plan }),
-    ...(row.blueprint !== null && { blueprint: row.blueprint }),
+    ...(row.blueprint !== null && { blueprint: readBlueprint(row.blueprint) }),
     ...(row.before !== null && { before: row.before }),
     ...(row.cancelled_by !== null && { cancelledBy: row.cancelled_by }),
     ...(row.worker !== null && { worker: row.worker }),

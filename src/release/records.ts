@@ -1,6 +1,6 @@
 import type { Problem } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
-import type { Environment, Service, Store } from '../manifest/fleet.ts'
+import type { Environment, HostDefinition, PlacedService, Store } from '../manifest/fleet.ts'
 import type { RouteSet } from '../routers/router.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
 import type { Plan } from './plan.ts'
@@ -101,7 +101,7 @@ export type ReleaseSet = Readonly<Record<string, SetMember>>
 export interface SetMember {
   readonly artifact: Artifact
   /** How it is to be run: the manifest's word at the time, ports and variables of the environment included. */
-  readonly definition: Service
+  readonly definition: PlacedService
   /** Content name of variables, start command and slot settings. */
   readonly config: string
   /** The release that built or configured this version. */
@@ -111,9 +111,19 @@ export interface SetMember {
 /** The fleet as one environment has it: ports, variables and policy of that environment filled in. */
 export interface Blueprint {
   readonly environment: Environment
-  readonly services: readonly Service[]
+  /** Those of the environment, in its order. */
+  readonly hosts: readonly EnvironmentHost[]
+  readonly services: readonly PlacedService[]
   readonly stores: readonly Store[]
   readonly shared: readonly string[]
+}
+
+export interface EnvironmentHost extends HostDefinition {
+  /**
+   * The environment's folder on this host: where its first release there laid it, unless the manifest says another. Absent
+   * in the oldest records: the default.
+   */
+  readonly root?: string
 }
 
 /** What each host reported when the plan was made: where an undo goes back to. */

@@ -3,8 +3,8 @@ import { layout } from '../hosts/layout.ts'
 import type { Layout } from '../hosts/layout.ts'
 import type { Host } from '../hosts/host.ts'
 import type { Fence } from '../hosts/operation.ts'
+import type { HostDefinition } from '../manifest/fleet.ts'
 import { refusal } from '../problem/problem.ts'
-import type { Environment } from '../manifest/fleet.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { Router } from '../routers/router.ts'
 import { Secret } from '../secrets/secret.ts'
@@ -23,6 +23,7 @@ export interface Scope {
 
 /** An environment's place on one host. */
 export interface Site {
+  readonly definition: HostDefinition
   readonly host: Host
   readonly runtime: Runtime
   readonly router: Router
@@ -66,13 +67,20 @@ export function blueprintOf(release: StoredRelease): Blueprint {
   return release.blueprint
 }
 
-export function sites(context: Context, fleet: string, environment: Environment): Site[] {
-  return environment.hosts.map((name) => {
-    const root = context.root(fleet, environment, name)
+/** The environment's places, in the order of its hosts. */
+export function sites(
+  context: Context,
+  fleet: string,
+  { environment, hosts }: Pick<Blueprint, 'environment' | 'hosts'>,
+): Site[] {
+  const lane = { fleet, environment: environment.name }
+  return hosts.map((definition) => {
+    const root = definition.root ?? context.root(fleet, environment, definition)
     return {
-      host: context.host(name),
-      runtime: context.runtime(environment.runtime),
-      router: context.router(environment.router),
+      definition,
+      host: context.host(definition),
+      runtime: context.runtime(environment.runtime, lane),
+      router: context.router(environment.router, lane),
       root,
       layout: layout(root),
     }

@@ -18,7 +18,7 @@ import { configureAll } from './wanted.ts'
 export async function stage(scope: Scope, host: string): Promise<void> {
   const release = await enter(scope, 'stage')
   const blueprint = blueprintOf(release)
-  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint.environment), host)
+  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint), host)
   const { plan, set, before } = planned(release)
   const moves = movesOn(plan, host)
   const moving = Object.fromEntries(

@@ -9,7 +9,7 @@ import type { StoredRelease } from './record-store.ts'
 /** Starts one service's new slot on one host, or finds that it runs already, and waits until it has proven ready. */
 export async function start(scope: Scope, host: string, service: string): Promise<void> {
   const release = await enter(scope, 'start')
-  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprintOf(release).environment), host)
+  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprintOf(release)), host)
   const { plan } = planned(release)
   const began = Date.now()
   await emit(scope, { kind: 'service', service, host, state: 'starting' })

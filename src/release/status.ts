@@ -17,9 +17,7 @@ export async function environmentStatus(context: Context, environment: Environme
   const [active] = await context.records.open(environment)
   const under = active === undefined ? {} : { active }
   if (live === undefined) return { fleet, environment: name, ...under, services: [], hosts: [] }
-  const reports = await Promise.all(
-    sites(context, fleet, blueprintOf(live).environment).map((site) => siteStatus(site, live)),
-  )
+  const reports = await Promise.all(sites(context, fleet, blueprintOf(live)).map((site) => siteStatus(site, live)))
   return {
     fleet,
     environment: name,

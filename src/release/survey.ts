@@ -1,12 +1,12 @@
 import { problem, Refusal, refusal } from '../problem/problem.ts'
 import { loadManifest } from '../manifest/load.ts'
 import { forEnvironment } from '../manifest/environment.ts'
-import type { Environment, Fleet, Service } from '../manifest/fleet.ts'
+import type { Environment, Fleet, HostDefinition, PlacedService } from '../manifest/fleet.ts'
 import { changedServices } from '../source/changes.ts'
 import type { Commit, Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { Blueprint, EnvironmentRef, Order, ReleaseSet } from './records.ts'
+import type { Blueprint, EnvironmentRef, Order, ReleaseSet, SetMember } from './records.ts'
 
 /** What an order comes to, before anything is built: from the repository for a deploy, from the records for a rollback. */
 export interface Survey {
@@ -54,9 +54,10 @@ async function surveySource(
     )
   }
   const live = await context.records.live(environment)
-  const blueprint = withRoot(blueprintOf(fleet, environment.environment), (made) => {
+  const blueprint = blueprintOf(fleet, environment.environment, (made, host) => {
     // Processes that share a database may have other homes: where the environment lies was decided by its first release.
-    return live?.blueprint?.environment.root ?? context.root(environment.fleet, made, made.hosts[0] ?? 'local')
+    const before = live?.blueprint?.hosts.find(({ name }) => name === host.name)
+    return made.root ?? before?.root ?? context.root(environment.fleet, made, host)
   })
   const reasons = await sourceReasons(repository, blueprint, live?.commit, commit.id)
   return { commit, branch: commit.branch ?? ref, blueprint, reasons, deviations: [] }
@@ -101,14 +102,19 @@ async function readManifest(repository: Repository, commit: string): Promise<Fle
   return fleet
 }
 
-function blueprintOf(fleet: Fleet, name: string): Blueprint {
-  const { environment, services } = forEnvironment(fleet, name)
-  return { environment, services, stores: fleet.stores, shared: fleet.shared }
-}
-
-function withRoot(blueprint: Blueprint, decided: (environment: Environment) => string): Blueprint {
-  const { environment } = blueprint
-  return { ...blueprint, environment: { ...environment, root: environment.root ?? decided(environment) } }
+function blueprintOf(
+  fleet: Fleet,
+  name: string,
+  rootOn: (environment: Environment, host: HostDefinition) => string,
+): Blueprint {
+  const { environment, hosts, services } = forEnvironment(fleet, name)
+  return {
+    environment,
+    hosts: hosts.map((host) => ({ ...host, root: rootOn(environment, host) })),
+    services,
+    stores: fleet.stores,
+    shared: fleet.shared,
+  }
 }
 
 async function sourceReasons(
@@ -168,8 +174,8 @@ async function surveyRecords(
       deviations: goal.deviations,
     }
   }
-  const member = goal.set[order.service]
-  if (member === undefined) {
+  const found = goal.set[order.service]
+  if (found === undefined) {
     throw new Refusal([
       problem(
         'release/unknown-service',
@@ -179,6 +185,7 @@ async function surveyRecords(
       ),
     ])
   }
+  const member = placedAsNow(live.blueprint, found)
   const others = live.deviations.filter((deviation) => deviation.service !== order.service)
   const own = live.commit === goal.commit ? [] : [{ service: order.service, release: member.release }]
   return {
@@ -230,7 +237,13 @@ function branch(release: StoredRelease): { branch?: string } {
   return release.branch === undefined ? {} : { branch: release.branch }
 }
 
-function withService(blueprint: Blueprint, definition: Service): Blueprint {
+/** Where it runs is a matter of the hosts that there are today. */
+function placedAsNow({ services }: Blueprint, member: SetMember): SetMember {
+  const now = services.find(({ name }) => name === member.definition.name)
+  return now === undefined ? member : { ...member, definition: { ...member.definition, hosts: now.hosts } }
+}
+
+function withService(blueprint: Blueprint, definition: PlacedService): Blueprint {
   return {
     ...blueprint,
     services: blueprint.services.map((service) => (service.name === definition.name ? definition : service)),

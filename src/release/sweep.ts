@@ -17,9 +17,9 @@ export async function sweep(scope: Scope): Promise<void> {
   await scope.context.permits.take(scope.ref, scope.holder)
   const live = await scope.context.records.live(scope.ref)
   if (live === undefined) return
-  const { environment } = blueprintOf(live)
+  const blueprint = blueprintOf(live)
   const kept = await keptSets(scope.context, live)
-  for (const site of sites(scope.context, scope.ref.fleet, environment)) {
+  for (const site of sites(scope.context, scope.ref.fleet, blueprint)) {
     await stopWhatIsNotLive(scope, site, live)
     await site.router.shape(site.host, await fenceAt(scope, site), routesOf(live.set ?? {}))
     await forgetOldVersions(scope, site, kept)

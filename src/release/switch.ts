@@ -18,7 +18,7 @@ import { askSmoke } from './smoke.ts'
  */
 export async function switchOver(scope: Scope): Promise<void> {
   const release = await enter(scope, 'switch')
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
   await Promise.all(all.map((site) => proveUnseen(scope, site, release)))
   const rooms = await Promise.all(all.map((site) => exchangeSingletons(scope, site, release)))
   await scope.context.reach('switch:exchanged')

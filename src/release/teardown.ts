@@ -32,7 +32,7 @@ export async function teardown(context: Context, environment: EnvironmentRef, ac
 
 async function stopAll(context: Context, release: StoredRelease, holder: string): Promise<void> {
   const number = await context.permits.take(release, holder)
-  for (const site of sites(context, release.fleet, blueprintOf(release).environment)) {
+  for (const site of sites(context, release.fleet, blueprintOf(release))) {
     await site.router.teardown(site.host, { root: site.root, number })
     await site.runtime.teardown(site.host, { root: site.root, number })
   }

@@ -6,7 +6,7 @@ export async function tidy(scope: Scope): Promise<void> {
   const live = await scope.context.records.live(scope.ref)
   if (live === undefined) return
   await scope.context.permits.take(scope.ref, scope.holder)
-  for (const site of sites(scope.context, scope.ref.fleet, blueprintOf(live).environment)) {
+  for (const site of sites(scope.context, scope.ref.fleet, blueprintOf(live))) {
     const { live: set } = await site.router.observe(site.host, site.root)
     if (set !== undefined) await site.router.prune(site.host, await fenceAt(scope, site), [set.name])
   }

@@ -33,7 +33,7 @@ export async function undo(scope: Scope, cause: Cause): Promise<void> {
     return scope.context.records.end(scope.ref, { outcome, problems: cause.problems })
   }
   await scope.context.permits.take(scope.ref, scope.holder)
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
   const left = (await Promise.all(all.map((site) => undoHost(scope, site, release, cause.phase)))).flat()
   const live = Object.values(release.before ?? {}).find((host) => host.live !== undefined)?.live?.release
   await scope.context.records.setLive(scope.ref, live)

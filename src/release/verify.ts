@@ -20,7 +20,7 @@ const ROUND_MS = 500
 export async function verify(scope: Scope): Promise<void> {
   const release = await enter(scope, 'verify')
   const { watchMs } = blueprintOf(release).environment.verify
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release).environment)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
   await smokeAll(scope, release, all)
   const switchedAt = release.switchedAt ?? Date.now()
   const deadline = Date.now() + Math.max(0, watchMs - (Date.now() - switchedAt))

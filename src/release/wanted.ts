@@ -54,7 +54,6 @@ export interface WantedInput {
 
 /** The set that a release wants, in the words of the plan. */
 export function wantedServices(input: WantedInput): WantedService[] {
-  const hosts = new Set(input.blueprint.environment.hosts)
   return input.blueprint.services.map((service) => {
     const { artifact, inputs = '' } = input.versions.get(service.name) ?? {}
     const migrates =
@@ -67,7 +66,7 @@ export function wantedServices(input: WantedInput): WantedService[] {
       config: input.configs.get(service.name) ?? '',
       needs: service.needs,
       swaps: swaps(service),
-      hosts,
+      hosts: new Set(service.hosts),
       reasons: input.reasons[service.name] ?? [],
       ...(artifact === undefined ? {} : { artifact: artifact.id }),
       ...(migrates ? { migrates: service.migrate.store } : {}),

@@ -78,7 +78,7 @@ async function refusesAnotherMachine(database: Client, open: () => Promise<unkno
   const set = (value: string | undefined): Promise<unknown> =>
     database.query("update drover.settings set value = $1 where name = 'machine'", [value])
   await set('another elsewhere')
-  await assert.rejects(open(), /its fleets run on the machine elsewhere/)
+  await assert.rejects(open(), /its fleets on the host local run on the machine elsewhere/)
   await set(rows[0]?.value)
 }
 

@@ -14,11 +14,13 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<ExitCode> 
     throw usage('--port', `should be a port from 0 to 65535, got ${JSON.stringify(options.port)}`)
   const home = options.home === undefined ? localHome(cli).folder : resolve(cli.cwd, options.home)
   const databaseUrl = options.databaseUrl ?? cli.env['DATABASE_URL']
+  const sshConfig = cli.env['DROVER_SSH_CONFIG']
   await cli.startServer({
     host: options.host,
     port,
     home,
     ...(databaseUrl ? { databaseUrl: new Secret(databaseUrl) } : {}),
+    ...(sshConfig ? { sshConfig: resolve(cli.cwd, sshConfig) } : {}),
     ready: (address, crashedBefore) => {
       if (cli.json) cli.document({ ...address, home })
       else cli.print(`drover ${cli.version} serves ${address.url} from ${home}`)

@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import type { HostDefinition } from '../manifest/fleet.ts'
+import type { Host } from './host.ts'
+import { sshAddress } from './ssh/address.ts'
+import { sshHost } from './ssh/ssh-host.ts'
+
+/** What every connection over SSH of a control plane has in common. */
+export interface SshSettings {
+  /** Instead of ~/.ssh/config and /etc/ssh/ssh_config. */
+  readonly configFile?: string
+  /** Default 10. */
+  readonly connectTimeoutSeconds?: number
+}
+
+export interface HostPoolOptions {
+  /** This machine, as the fleets' host `local`. */
+  readonly local: Host
+  /** Starts programs on this machine. */
+  readonly run: Host['run']
+  /** For sockets of connections. */
+  readonly folder: string
+  readonly ssh?: SshSettings
+}
+
+export interface HostPool {
+  /** The same host for the same definition, so that its connection is shared. No connection is made here. */
+  of(definition: HostDefinition): Host
+  /** Where other hosts reach it. */
+  address(definition: HostDefinition): Promise<string>
+  close(): Promise<void>
+}
+
+/** The hosts of all fleets, each opened at its first use. */
+export function hostPool({ local, run, folder, ssh = {} }: HostPoolOptions): HostPool {
+  const opened = new Map<string, Host>()
+
+  return {
+    of({ name, ssh: reach }) {
+      if (reach === undefined) return local
+      const { destination, port } = reach
+      const key = JSON.stringify([name, destination, port])
+      const known = opened.get(key)
+      if (known !== undefined) return known
+      const at = { name, destination, ...(port === undefined ? {} : { port }) }
+      const host = sshHost({ ...at, ...ssh, folder: join(folder, 'ssh'), run })
+      opened.set(key, host)
+      return host
+    },
+    async address({ address, ssh: reach }) {
+      if (address !== undefined) return address
+      if (reach === undefined) return '127.0.0.1'
+      return sshAddress({ ...ssh, destination: reach.destination, run })
+    },
+    async close() {
+      await Promise.all([...opened.values()].map((host) => host.close()))
+    },
+  }
+}

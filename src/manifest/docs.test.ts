@@ -68,9 +68,12 @@ describe('drover docs', () => {
       'ready',
       'migrate',
       'singleton',
+      'limits',
       'defaults',
       'environments',
       'verify',
+      'rolling',
+      'hosts',
       'stores',
     ])
   })

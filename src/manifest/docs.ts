@@ -34,15 +34,19 @@ function sections(): Section[] {
   const store = entryOf(top, 'stores')
   const environment = entryOf(top, 'environments')
   const service = entryOf(top, 'services')
+  const rolling = mappingOf(key(environment, 'strategy'))
   return [
     { name: 'manifest', at: 'drover.yaml', schema: top },
     { name: 'services', at: 'services.<name>', schema: service },
     { name: 'ready', at: 'services.<name>.ready', schema: mappingOf(key(service, 'ready')) },
     { name: 'migrate', at: 'services.<name>.migrate', schema: mappingOf(key(service, 'migrate')) },
     { name: 'singleton', at: 'services.<name>.singleton', schema: mappingOf(key(service, 'singleton')) },
+    { name: 'limits', at: 'services.<name>.limits', schema: key(service, 'limits') },
     { name: 'defaults', at: 'defaults', schema: key(top, 'defaults') },
     { name: 'environments', at: 'environments.<name>', schema: environment },
     { name: 'verify', at: 'environments.<name>.verify', schema: key(environment, 'verify') },
+    { name: 'rolling', at: 'environments.<name>.strategy.rolling', schema: key(rolling, 'rolling') },
+    { name: 'hosts', at: 'hosts.<name>', schema: mappingOf(entryOf(top, 'hosts')) },
     { name: 'stores', at: 'stores.<name>', schema: store },
   ]
 }

@@ -81,23 +81,27 @@ const hostKeys = {
 
 type GivenHost = z.output<ReturnType<typeof mapping<typeof hostKeys>>>
 
-const batch = whole('a number of hosts', 1, 1000)
+const builtInBatch = 1
 
-const strategy = z
-  .union(
-    [
-      oneOf(['together', 'rolling']).transform((word) =>
-        word === 'together' ? ('together' as const) : { rolling: { batch: 1 } },
-      ),
-      mapping({
-        rolling: mapping({
-          batch: batch.exactOptional().meta({ description: 'How many hosts switch at a time.', fallback: 1 }),
-        }).transform(({ batch = 1 }) => ({ batch })),
-      }),
-    ],
-    { error: expecting('together, rolling or a mapping') },
-  )
-  .meta({ title: 'together, rolling or { rolling: { batch: 1 } }' })
+const rollingKeys = {
+  batch: whole('a number of hosts', 1, 1000)
+    .exactOptional()
+    .meta({ description: 'How many hosts switch at a time.', fallback: builtInBatch }),
+}
+
+const strategy = z.union(
+  [
+    oneOf(['together', 'rolling']).transform((word) =>
+      word === 'together' ? ('together' as const) : { rolling: { batch: builtInBatch } },
+    ),
+    mapping({
+      rolling: mapping(rollingKeys)
+        .transform(({ batch = builtInBatch }) => ({ batch }))
+        .meta({ description: 'Batch by batch.' }),
+    }),
+  ],
+  { error: expecting('together, rolling or a mapping') },
+)
 
 const environmentKeys = {
   branch: branch.meta({ description: 'The git branch that is released here.' }),

@@ -77,12 +77,12 @@ function missing(input: ConfigureInput, variable: string, secret: string): Probl
 }
 
 function contentName(input: ConfigureInput, variables: SlotVariables): string {
-  const { port, slotPorts, start, drainMs } = input.service
+  const { port, slotPorts, start, drainMs, limits } = input.service
   const values = variables.map(([name, value]) => [
     name,
     typeof value === 'string' ? value : { hmac: fingerprint(input.key, value) },
   ])
-  const text = JSON.stringify({ port, slotPorts, start, drainMs, values })
+  const text = JSON.stringify({ port, slotPorts, start, drainMs, limits, values })
   return createHash('sha256').update(text).digest('hex').slice(0, 20)
 }
 

@@ -1,9 +1,9 @@
 import { act } from '../hosts/act.ts'
 import type { StoredRelease } from './record-store.ts'
 import { blueprintOf, enter, fenceAt, sites } from './scope.ts'
-import type { Scope } from './scope.ts'
-import { newRoutes, setNames } from './slots.ts'
-import { planned } from './stage.ts'
+import type { Scope, Site } from './scope.ts'
+import { newRoutes, runsOn, setNames } from './slots.ts'
+import { planned, routesOf } from './stage.ts'
 import { total, trafficOf } from './verify.ts'
 
 /**
@@ -17,6 +17,7 @@ export async function keep(scope: Scope): Promise<void> {
   for (const site of all) {
     const name = setNames.plain(release.number)
     const routes = newRoutes({ name, release: release.number, host: site.host.name, set, plan, before }, false)
+    await letGo(scope, site, release)
     await site.router.lay(site.host, await fenceAt(scope, site), routes)
     await site.router.switch(site.host, await fenceAt(scope, site), name)
     await site.router.prune(site.host, await fenceAt(scope, site), [name])
@@ -28,6 +29,16 @@ export async function keep(scope: Scope): Promise<void> {
   await scope.context.reach('keep:alone')
   const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
   await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic })
+}
+
+/** A service that left this host was answered by its old slot here; from now on its port leads to where it runs. */
+async function letGo(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
+  const { set, before } = planned(release)
+  const host = site.host.name
+  const leaves = Object.keys(before[host]?.live?.choices ?? {}).some(
+    (service) => set[service] !== undefined && !runsOn(set[service], host),
+  )
+  if (leaves) await site.router.shape(site.host, await fenceAt(scope, site), routesOf(set, host))
 }
 
 /** What the host itself knows of a release, for a person who has nothing but the host. No values, only names. */

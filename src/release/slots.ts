@@ -8,6 +8,10 @@ import { artifactVariables } from './configure.ts'
 import type { Plan } from './plan.ts'
 import type { Before, ReleaseSet, SetMember } from './records.ts'
 
+export function runsOn(member: SetMember | undefined, host: string): boolean {
+  return member?.definition.hosts.includes(host) ?? false
+}
+
 export interface SpecInput {
   readonly layout: Layout
   readonly member: SetMember
@@ -41,6 +45,7 @@ export function slotSpec({ layout, member, slot, release, token }: SpecInput): S
     },
     ...(port === undefined ? {} : { port }),
     drainMs: definition.drainMs,
+    ...(definition.limits === undefined ? {} : { limits: definition.limits }),
     release,
     restart: true,
   }
@@ -70,14 +75,19 @@ export interface RouteSetInput {
   readonly before: Before
 }
 
-/** The set that the release makes live on a host. `shielded`: a moved service is covered by its old slot during the watch. */
+/**
+ * The set that the release makes live on a host. `shielded`: a moved service is covered by its old slot during the watch, and
+ * one that leaves the host is still answered by it.
+ */
 export function newRoutes(input: RouteSetInput, shielded: boolean): RouteSet {
   const moves = movesOn(input.plan, input.host)
   const before = input.before[input.host]
   const choices: Record<string, RouteChoice> = {}
-  for (const service of Object.keys(input.set)) {
+  for (const [service, member] of Object.entries(input.set)) {
     const moved = moves.beside.get(service) ?? moves.swapped.get(service)
     const live = before?.live?.choices[service]?.slot
+    const stays = runsOn(member, input.host) || (shielded && live !== undefined)
+    if (!stays) continue
     if (moved === undefined) choices[service] = { slot: live ?? 'a' }
     else
       choices[service] =

@@ -5,10 +5,10 @@ import { refusal } from '../problem/problem.ts'
 import type { Route } from '../routers/router.ts'
 import { renderEnvironmentFile } from '../runtimes/environment-file.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { ReleaseSet } from './records.ts'
+import type { ReleaseSet, SetMember } from './records.ts'
 import { blueprintOf, emit, enter, fenceAt, setToken, siteOf, sites } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { movesOn, newRoutes, setNames } from './slots.ts'
+import { movesOn, newRoutes, runsOn, setNames } from './slots.ts'
 import { configureAll } from './wanted.ts'
 
 /**
@@ -41,7 +41,7 @@ export async function stage(scope: Scope, host: string): Promise<void> {
 
   /** A router that runs takes a set whatever its shape; the first one of all is shaped before. */
   async function layRoutes(): Promise<void> {
-    const shaped = site.router.shape(site.host, fence, routesOf({ ...live?.set, ...set }))
+    const shaped = site.router.shape(site.host, fence, routesMeanwhile(live?.set ?? {}, set, host))
     if (before[host]?.live === undefined) await shaped
     await Promise.all([shaped, site.router.lay(site.host, fence, routes, token)])
   }
@@ -102,12 +102,23 @@ async function requireEnvironments(scope: Scope, site: Site, moving: ReleaseSet)
   await act(site.host, await fenceAt(scope, site), operations, { signal: scope.signal })
 }
 
-/** Routes of the new set and, until the sweep after it, of services that leave: nothing live loses its port. */
-export function routesOf(set: ReleaseSet): Route[] {
-  const routes: Route[] = []
-  for (const { definition } of Object.values(set)) {
-    if (definition.port === undefined || definition.slotPorts === undefined) continue
-    routes.push({ service: definition.name, port: definition.port, slotPorts: definition.slotPorts })
-  }
-  return routes.sort((a, b) => a.port - b.port)
+/** While a release is under way: what leaves the fleet or the host is live there until the switch, and keeps its port. */
+export function routesMeanwhile(live: ReleaseSet, set: ReleaseSet, host: string): Route[] {
+  const leaving = Object.entries(live).filter(([name, member]) => runsOn(member, host) && !runsOn(set[name], host))
+  return routesOf({ ...live, ...set, ...Object.fromEntries(leaving) }, host)
+}
+
+/** Routes of a set on one host. */
+export function routesOf(set: ReleaseSet, host: string): Route[] {
+  return Object.values(set)
+    .flatMap((member) => routeOf(member, host) ?? [])
+    .sort((a, b) => a.port - b.port)
+}
+
+function routeOf(member: SetMember, host: string): Route | undefined {
+  const { name, port, slotPorts } = member.definition
+  if (port === undefined || slotPorts === undefined) return undefined
+  if (runsOn(member, host)) return { service: name, port, slotPorts }
+  // It runs on other hosts only: until routes lead there, the port is free here.
+  return undefined
 }

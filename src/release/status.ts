@@ -39,7 +39,8 @@ async function siteStatus(
       site.runtime.observe(site.host, site.root),
     ])
     const byName = new Map(slots.map((slot) => [`${slot.service}/${slot.slot}`, slot]))
-    const services = blueprintOf(live).services.map((service) => {
+    const placed = blueprintOf(live).services.filter((service) => service.hosts.includes(host))
+    const services = placed.map((service) => {
       const choice = router.live?.choices[service.name]
       const report = choice === undefined ? undefined : byName.get(`${service.name}/${choice.slot}`)
       const other = choice === undefined ? undefined : byName.get(`${service.name}/${otherSlot(choice.slot)}`)

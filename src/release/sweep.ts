@@ -21,7 +21,7 @@ export async function sweep(scope: Scope): Promise<void> {
   const kept = await keptSets(scope.context, live)
   for (const site of sites(scope.context, scope.ref.fleet, blueprint)) {
     await stopWhatIsNotLive(scope, site, live)
-    await site.router.shape(site.host, await fenceAt(scope, site), routesOf(live.set ?? {}))
+    await site.router.shape(site.host, await fenceAt(scope, site), routesOf(live.set ?? {}, site.host.name))
     await forgetOldVersions(scope, site, kept)
   }
 }

@@ -1,18 +1,13 @@
 import { Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { LookedUp } from '../build/build-service.ts'
-import type { Service } from '../manifest/fleet.ts'
+import { runsOnce } from '../manifest/placement.ts'
 import { configure } from './configure.ts'
 import type { Configuration } from './configure.ts'
 import type { Context } from './context.ts'
 import type { WantedService } from './plan.ts'
 import type { Blueprint, EnvironmentRef, Order, ReleaseSet } from './records.ts'
 import { ownKey } from './scope.ts'
-
-/** What must not run twice, or serves nothing, has no place beside the live one. */
-export function swaps(service: Service): boolean {
-  return service.singleton !== undefined || service.port === undefined
-}
 
 /** The configuration of every service; a Refusal with every missing secret of all of them. */
 export async function configureAll(
@@ -65,7 +60,7 @@ export function wantedServices(input: WantedInput): WantedService[] {
       source: inputs,
       config: input.configs.get(service.name) ?? '',
       needs: service.needs,
-      swaps: swaps(service),
+      swaps: runsOnce(service),
       hosts: new Set(service.hosts),
       reasons: input.reasons[service.name] ?? [],
       ...(artifact === undefined ? {} : { artifact: artifact.id }),

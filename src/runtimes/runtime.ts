@@ -1,6 +1,6 @@
 import type { Fence } from '../hosts/operation.ts'
 import type { Host } from '../hosts/host.ts'
-import type { SlotName } from '../manifest/fleet.ts'
+import type { Limits, SlotName } from '../manifest/fleet.ts'
 import type { Secret } from '../secrets/secret.ts'
 
 export interface SlotRef {
@@ -23,6 +23,8 @@ export interface SlotSpec extends SlotRef {
   /** The slot's own port; absent for a worker. */
   readonly port?: number
   readonly drainMs: number
+  /** Kept where the runtime is capable of it. */
+  readonly limits?: Limits
   /** The release that put it here. */
   readonly release: number
   /** A service that exits is started again while it is live; a singleton too. */

@@ -38,7 +38,8 @@ export async function mountDisk(host: HostPlace): Promise<void> {
   await mkdir(rootOf(host), { recursive: true })
   await run('mount', ['-t', 'ext4', '-o', 'loop', imageOf(host), disk])
   for (const folder of ['upper', 'work']) await mkdir(join(disk, folder), { recursive: true })
-  const layers = `lowerdir=${baseTree()},upperdir=${disk}/upper,workdir=${disk}/work`
+  const lower = [...(host.layers ?? []), baseTree()].join(':')
+  const layers = `lowerdir=${lower},upperdir=${disk}/upper,workdir=${disk}/work`
   await run('mount', ['-t', 'overlay', '-o', layers, 'overlay', rootOf(host)])
 }
 

@@ -29,13 +29,15 @@ export interface LabOptions {
   /** Lives until it is closed, by any process; absent: the lab is this process's, and swept when it is gone. */
   readonly owner?: 'up'
   readonly say?: (line: string) => void
+  /** Folders laid over the base tree of every host, uppermost first; each the upper one of an overlay. */
+  readonly layers?: readonly string[]
 }
 
 /**
  * Boots so many hosts, named h1, h2 and so on, with a real systemd each, on a bridge of their own that leads nowhere.
  * Rejects with a Refusal where this machine cannot do it, see {@link whatIsMissing}.
  */
-export async function openLab({ hosts, owner, say = () => undefined }: LabOptions): Promise<Lab> {
+export async function openLab({ hosts, owner, say = () => undefined, layers = [] }: LabOptions): Promise<Lab> {
   const missing = await whatIsMissing()
   if (missing.length > 0) {
     throw refusal('lab/missing', 'the lab', missing.join('; '), 'Run it as root on Linux, after "make setup".')
@@ -43,7 +45,8 @@ export async function openLab({ hosts, owner, say = () => undefined }: LabOption
   await sweepLabs()
   await buildBaseTree(say)
   const id = owner ?? String(process.pid)
-  const place = labPlace(id, freeSubnet(process.pid), hosts)
+  const bare = labPlace(id, freeSubnet(process.pid), hosts)
+  const place = { ...bare, hosts: bare.hosts.map((host) => ({ ...host, layers })) }
   await mkdir(RUNS, { recursive: true })
   // Made, not taken over: a lab of this name is somebody's until it is closed.
   await mkdir(join(RUNS, place.id))

@@ -30,6 +30,8 @@ export interface HostPlace {
   readonly slowPort: string
   /** Holds the disk image, the mounts, the keys and the console's output. */
   readonly folder: string
+  /** Folders laid between the base tree and the host's own disk, uppermost first. */
+  readonly layers?: readonly string[]
 }
 
 /** Names and addresses of a lab of so many hosts. */

@@ -296,7 +296,7 @@ function uploadSuite(make: Make): void {
 
     const result = await host.upload(join(folder, 'from'), join(folder, 'to'))
 
-    assert.deepEqual(result, { bytes: 0, skipped: true })
+    assert.deepEqual(result, { bytes: 0, sent: 0, skipped: true })
     assert.equal(await readFile(join(folder, 'to', 'f'), 'utf8'), 'old')
   })
 

@@ -17,6 +17,7 @@ export function guardedHost(host: Host, permit: () => Promise<void>): Host {
     run: (command, options) => allow().then(() => host.run(command, options)),
     probe: (probes, signal) => allow().then(() => host.probe(probes, signal)),
     upload: (folder, target, options) => allow().then(() => host.upload(folder, target, options)),
+    uploadAll: (parcels, options) => allow().then(() => host.uploadAll(parcels, options)),
     follow: (files, options) => allow().then(() => host.follow(files, options)),
     close: () => host.close(),
   }

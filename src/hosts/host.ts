@@ -55,6 +55,30 @@ export interface ProbeAnswer {
   readonly durationMs: number
 }
 
+/** A folder of this machine, and where a host shall have it. */
+export interface Parcel {
+  /** Absolute. A function is asked only when the host lacks the target; a Refusal of it refuses the upload. */
+  readonly folder: string | (() => Promise<string>)
+  readonly target: string
+  /** Names all that the folder holds, such as the id of an artifact, so that it need be read only once. */
+  readonly id?: string
+}
+
+export interface UploadOptions {
+  readonly signal?: AbortSignal
+  /** A folder of folders of earlier targets, such as `<root>/artifacts`. What lies there already need not be sent. */
+  readonly shelf?: string
+}
+
+export interface Uploaded {
+  /** Of all files of the target; 0 when it was there. */
+  readonly bytes: number
+  /** How many of them had to be carried, since the host had no file with that content. */
+  readonly sent: number
+  /** The target was there. */
+  readonly skipped: boolean
+}
+
 /**
  * A machine that runs slots. Local is a host like any other. A driver promises: `run` never rejects for a command's
  * own failure (that is an Outcome), rejects with a Refusal when the host itself cannot be reached; after an abort or
@@ -69,11 +93,9 @@ export interface Host {
    * Lays a folder of this machine on the host. A target that exists already is left as it is (folders laid this way
    * are named by content). Hard links where both sides share a file system.
    */
-  upload(
-    folder: string,
-    target: string,
-    options?: { signal?: AbortSignal },
-  ): Promise<{ bytes: number; skipped: boolean }>
+  upload(folder: string, target: string, options?: UploadOptions): Promise<Uploaded>
+  /** The same for several folders in as few round trips as one takes; results stand in the order of the parcels. */
+  uploadAll(parcels: readonly Parcel[], options?: UploadOptions): Promise<readonly Uploaded[]>
   /** Follows files from their end minus `lines`; one callback per line until the signal aborts. */
   follow(
     files: readonly string[],

@@ -19,6 +19,7 @@ export function localHost({ name = 'local', spawner }: LocalHostOptions = {}): H
     run,
     probe: (probes, signal) => Promise.all(probes.map((probe) => probeLocally(probe, signal))),
     upload: (folder, target, { signal } = {}) => uploadLocally(run, { folder, target }, signal),
+    uploadAll: (parcels, { signal } = {}) => Promise.all(parcels.map((parcel) => uploadLocally(run, parcel, signal))),
     follow: followLocally,
     close: async () => {
       await spawner?.close()

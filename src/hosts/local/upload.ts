@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { refusal } from '../../problem/problem.ts'
 import { errorCode } from '../error-code.ts'
-import type { Command, Outcome } from '../host.ts'
+import type { Command, Outcome, Parcel, Uploaded } from '../host.ts'
 
 type Run = (command: Command, options: { signal?: AbortSignal; timeoutMs: number }) => Promise<Outcome>
 
@@ -16,35 +16,36 @@ let uploads = 0
  */
 export async function uploadLocally(
   run: Run,
-  paths: { readonly folder: string; readonly target: string },
+  { folder, target }: Pick<Parcel, 'folder' | 'target'>,
   signal?: AbortSignal,
-): Promise<{ bytes: number; skipped: boolean }> {
-  if (await exists(paths.target)) {
-    return { bytes: 0, skipped: true }
-  }
-  await mkdir(dirname(paths.target), { recursive: true })
-  await removeLeftovers(paths.target)
+): Promise<Uploaded> {
+  if (await exists(target)) return THERE
+  const source = typeof folder === 'string' ? folder : await folder()
+  await mkdir(dirname(target), { recursive: true })
+  await removeLeftovers(target)
   uploads += 1
-  const part = `${partPrefix(paths.target)}${process.pid}-${uploads}`
+  const part = `${partPrefix(target)}${process.pid}-${uploads}`
   const options = { timeoutMs: COPY_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
   try {
-    await copy(run, { folder: paths.folder, part, target: paths.target }, options)
+    const isLinked = await copy(run, { folder: source, part, target }, options)
     const bytes = await sizeOf(run, part, options)
-    return (await renameUnlessTaken(part, paths.target)) ? { bytes, skipped: false } : { bytes: 0, skipped: true }
+    const isOurs = await renameUnlessTaken(part, target)
+    return isOurs ? { bytes, sent: isLinked ? 0 : bytes, skipped: false } : THERE
   } finally {
     await rm(part, { recursive: true, force: true })
   }
 }
 
+const THERE: Uploaded = { bytes: 0, sent: 0, skipped: true }
+
+/** Whether hard links were enough. */
 async function copy(
   run: Run,
   paths: { folder: string; part: string; target: string },
   options: { signal?: AbortSignal; timeoutMs: number },
-): Promise<void> {
+): Promise<boolean> {
   const linked = await run({ program: 'cp', argv: ['-al', '--', paths.folder, paths.part] }, options)
-  if (linked.ok) {
-    return
-  }
+  if (linked.ok) return true
   // Another file system, one without hard links, or a file of another owner: copy, on copy-on-write where there is any.
   await rm(paths.part, { recursive: true, force: true })
   const copied = await run({ program: 'cp', argv: ['-a', '--reflink=auto', '--', paths.folder, paths.part] }, options)
@@ -53,6 +54,7 @@ async function copy(
     const why = copied.failure === 'exit' ? said : `cp ended by ${copied.failure}`
     throw refusal('hosts/upload', paths.target, `could not be laid: ${why}`, uploadHint(said))
   }
+  return false
 }
 
 function uploadHint(said: string): string {

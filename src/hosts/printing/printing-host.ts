@@ -1,5 +1,5 @@
 import { quote } from '../host.ts'
-import type { Command, Host, Outcome } from '../host.ts'
+import type { Command, Host, Outcome, Uploaded } from '../host.ts'
 
 export interface PrintingHost extends Host {
   /** One line for everything that was asked of it, in order, without secrets. */
@@ -32,7 +32,13 @@ export function printingHost(
     },
     async upload(folder, target) {
       transcript.push(`upload ${folder} to ${target}`)
-      return { bytes: 0, skipped: false }
+      return LAID
+    },
+    async uploadAll(parcels) {
+      for (const { folder, target } of parcels) {
+        transcript.push(`upload ${typeof folder === 'string' ? folder : await folder()} to ${target}`)
+      }
+      return parcels.map(() => LAID)
     },
     async follow(files, { signal }) {
       transcript.push(...files.map((file) => `follow ${file}`))
@@ -48,6 +54,8 @@ export function printingHost(
     },
   }
 }
+
+const LAID: Uploaded = { bytes: 0, sent: 0, skipped: false }
 
 /** As one would type it; a value of the environment that is a secret shows as redacted. */
 function describeCommand(command: Command): string {

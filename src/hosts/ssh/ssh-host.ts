@@ -1,4 +1,4 @@
-import type { Command, Host, Outcome } from '../host.ts'
+import type { Command, Host, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
 import { connection } from './connection.ts'
 import type { SshOptions } from './connection.ts'
 import { followRemotely } from './follow.ts'
@@ -35,12 +35,23 @@ export function sshHost(options: SshOptions): Host {
     }
   }
 
+  async function uploadAll(parcels: readonly Parcel[], { signal }: UploadOptions = {}): Promise<Uploaded[]> {
+    const port = { name, local, remote: run }
+    return Promise.all(
+      parcels.map(async ({ folder, target }) => {
+        const source = typeof folder === 'string' ? folder : await folder()
+        return uploadRemotely(port, { folder: source, target }, signal)
+      }),
+    )
+  }
+
   return {
     name,
     run,
     probe: (probes, signal) => probeRemotely({ name, run }, probes, signal),
     upload: (folder, target, { signal } = {}) =>
       uploadRemotely({ name, local, remote: run }, { folder, target }, signal),
+    uploadAll,
     follow: (files, followOptions) =>
       followRemotely(
         { name, run: (command, runOptions) => runInSession(lineOfFollowers, command, runOptions) },

@@ -1,6 +1,6 @@
 import { refusal } from '../../problem/problem.ts'
 import type { Refusal } from '../../problem/problem.ts'
-import type { Command, Host, Outcome } from '../host.ts'
+import type { Command, Host, Outcome, Uploaded } from '../host.ts'
 import type { SessionOptions } from './session.ts'
 
 const TIMEOUT_MS = 30 * 60_000
@@ -50,10 +50,10 @@ export async function uploadRemotely(
   port: UploadPort,
   paths: { readonly folder: string; readonly target: string },
   signal?: AbortSignal,
-): Promise<{ bytes: number; skipped: boolean }> {
+): Promise<Uploaded> {
   const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
   const there = await port.remote({ program: 'test', argv: ['-e', paths.target] }, options)
-  if (there.ok) return { bytes: 0, skipped: true }
+  if (there.ok) return { bytes: 0, sent: 0, skipped: true }
   if (there.failure !== 'exit') throw failed(port.name, paths.target, there)
   const digest = await digestOf(port.local, paths.folder, options)
   const laid = await port.remote(
@@ -64,10 +64,10 @@ export async function uploadRemotely(
     },
     { ...options, feed: paths.folder },
   )
-  if (laid.ok && laid.stdout === 'skipped\n') return { bytes: 0, skipped: true }
+  if (laid.ok && laid.stdout === 'skipped\n') return { bytes: 0, sent: 0, skipped: true }
   const bytes = /^laid (\d+)$/m.exec(laid.stdout)?.[1]
   if (!laid.ok || bytes === undefined) throw failed(port.name, paths.target, laid)
-  return { bytes: Number(bytes), skipped: false }
+  return { bytes: Number(bytes), sent: Number(bytes), skipped: false }
 }
 
 async function digestOf(local: Host['run'], folder: string, options: SessionOptions): Promise<string> {

@@ -117,9 +117,9 @@ take_root() {
   allowed=/srv/drover
   if [ -f "$ROOTS" ]; then allowed=$(cat "$ROOTS"); fi
   for place in $allowed; do
-    case $root/ in "$place"/?*) return 0 ;; esac
+    case $root/ in "$place"/*) return 0 ;; esac
   done
-  refuse root "$root is not below a folder that $ROOTS allows"
+  refuse root "$root is not a folder that $ROOTS allows, nor below one"
 }
 
 # Every line that a unit may have, as extended regular expressions for whole lines. No line can go on in the next: none

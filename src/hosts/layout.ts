@@ -7,6 +7,7 @@ import type { SlotName } from '../manifest/fleet.ts'
  *     <root>/fence, fence.lock, fence.gate the highest fence number seen, and the locks that guard it
  *     <root>/work/                         half-made things of commands under way, 0700
  *     <root>/artifacts/<service>/<id>/     immutable build output, named by content
+ *     <root>/artifacts/<service>/.<id>.inventory  what was laid there, kept by uploads
  *     <root>/env/<service>/<config>.env    0600, immutable, named by content
  *     <root>/slots/<service>/<a|b>/        what the runtime lays: what runs here, how it is started, its log
  *     <root>/router/                       the router's own folder
@@ -16,6 +17,7 @@ export interface Layout {
   readonly root: string
   readonly fence: string
   readonly fenceLock: string
+  readonly artifacts: string
   readonly router: string
   readonly releases: string
   artifact(service: string, id: string): string
@@ -28,6 +30,7 @@ export function layout(root: string): Layout {
     root,
     fence: join(root, 'fence'),
     fenceLock: join(root, 'fence.lock'),
+    artifacts: join(root, 'artifacts'),
     router: join(root, 'router'),
     releases: join(root, 'releases'),
     artifact: (service, id) => join(root, 'artifacts', service, id),

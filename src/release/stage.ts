@@ -1,5 +1,5 @@
 import { act } from '../hosts/act.ts'
-import type { Artifact } from '../build/artifact.ts'
+import type { Parcel } from '../hosts/host.ts'
 import type { Operation } from '../hosts/operation.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Route } from '../routers/router.ts'
@@ -58,20 +58,13 @@ async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<
   // An upload is no act: it lays what has its content for a name, which no later release can mind. Whether this release
   // still has the right to is asked all the same.
   await fenceAt(scope, site)
-  await Promise.all(
-    Object.values(moving).map(async ({ artifact }) => {
-      if (await isOnlyThere(scope, site, artifact)) return
-      const source = await scope.context.store.folderOf(artifact)
-      await site.host.upload(source, site.layout.artifact(artifact.service, artifact.id), { signal: scope.signal })
-    }),
-  )
-}
-
-/** What another Drover has built is not in this one's store; where it was live before, the host has it all the same. */
-async function isOnlyThere({ context, signal }: Scope, site: Site, artifact: Artifact): Promise<boolean> {
-  if ((await context.store.get(artifact.service, artifact.id)) !== undefined) return false
-  const place = site.layout.artifact(artifact.service, artifact.id)
-  return (await site.host.run({ program: 'test', argv: ['-d', place] }, { signal })).ok
+  // What another Drover has built is not in this one's store; where it was live before, the host has it all the same.
+  const parcels = Object.values(moving).map(({ artifact }): Parcel => ({
+    folder: () => scope.context.store.folderOf(artifact),
+    target: site.layout.artifact(artifact.service, artifact.id),
+    id: artifact.id,
+  }))
+  await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts })
 }
 
 /** A deploy writes the files; a rollback finds the older ones on the host, since only there are the older values. */

@@ -74,7 +74,9 @@ async function forgetOldVersions(scope: Scope, site: Site, kept: readonly Releas
     .filter((path) => path !== '')
     .filter((path) => {
       const inArtifacts = path.startsWith(`${site.root}/artifacts/`)
-      const name = path.slice(`${site.root}/${inArtifacts ? 'artifacts' : 'env'}/`.length)
+      const place = path.slice(`${site.root}/${inArtifacts ? 'artifacts' : 'env'}/`.length)
+      // An inventory goes with the artifact beside it.
+      const name = place.replace(/\/\.(.+)\.inventory$/, '/$1')
       return !(inArtifacts ? artifacts : configs).has(name)
     })
     .map((path): Operation => ({ kind: 'remove', path }))

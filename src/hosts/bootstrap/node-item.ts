@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { cannot, same } from './item.ts'
+import type { Judge, Work } from './item.ts'
+import { NODE_FOLDER, nodeFolder } from './node-program.ts'
+import type { NodeProgram } from './node-program.ts'
+import type { HostState } from './state.ts'
+
+/**
+ * Checked by content and by a first start before it gets its name: what the user of the login laid may be altered by
+ * then, and may not run here. `$1` what was uploaded, `$2` its place, `$3` sha256, `$4` version.
+ */
+const INSTALL = `umask 022
+mkdir -p -- "$2/bin" && cp -f -- "$1/bin/node" "$2/bin/node.part" && chmod 755 -- "$2/bin/node.part" && chown root:root -- "$2/bin/node.part" || exit 1
+printf '%s  %s\\n' "$3" "$2/bin/node.part" | sha256sum --check --status || { echo 'what arrived is not what was sent' >&2; exit 1; }
+said=$("$2/bin/node.part" --version 2>&1) && [ "$said" = "$4" ] || { printf 'it does not run here: %s\\n' "$said" >&2; exit 1; }
+sync -- "$2/bin/node.part" && mv -fT -- "$2/bin/node.part" "$2/bin/node" && rm -rf -- "$1"`
+
+/** The Node that services were built with, so that what was tried in staging is what runs. */
+export function nodeItem(program: NodeProgram, state: HostState): Work {
+  const name = 'node'
+  const { version, sha256 } = program
+  const place = nodeFolder(version)
+  const what = `${version} in ${NODE_FOLDER}`
+  const misfit = misfitOf(program, state)
+  if (misfit !== undefined) {
+    if (state.node.version === version) return same(name, `${what}, laid by hand`)
+    return cannot({
+      name,
+      what: misfit,
+      hint: `Lay Node ${version} for this host into ${place} and link ${NODE_FOLDER} to it, or run Drover on a machine of the host's kind.`,
+    })
+  }
+  const isLaid = state.node.sha256 === sha256
+  const isLinked = state.node.link === place
+  if (isLaid && isLinked) return same(name, what)
+  const staged = join(state.login.home, `.drover-node-${sha256.slice(0, 12)}`)
+  return {
+    name,
+    sign: state.node.link === undefined ? 'add' : 'change',
+    what,
+    why: reasonOf(state, { place, version }),
+    ...(isLaid ? {} : { upload: { folder: program.folder, target: staged } }),
+    operations: [
+      ...(isLaid
+        ? []
+        : [{ kind: 'run', program: 'sh', argv: ['-c', INSTALL, 'node', staged, place, sha256, version] } as const]),
+      { kind: 'link', path: NODE_FOLDER, target: place },
+    ],
+  }
+}
+
+export const node: Judge = ({ node: program }, state) =>
+  program === undefined ? same('node', 'not needed') : nodeItem(program, state)
+
+function reasonOf(state: HostState, { place, version }: { place: string; version: string }): string {
+  if (state.node.link === undefined) return 'services in Node were built with it'
+  if (state.node.link !== place) return `was ${state.node.version ?? 'another'}; builds are made with ${version} now`
+  return 'is not the program that builds are made with'
+}
+
+function misfitOf(program: NodeProgram, state: HostState): string | undefined {
+  if (program.machine !== state.machine)
+    return `Drover's own Node is for ${program.machine}, the host is ${state.machine}`
+  if (program.glibc === undefined) return undefined
+  if (state.glibc === undefined) return "Drover's own Node needs the GNU C library, which the host does not have"
+  if (compareVersions(state.glibc, program.glibc) >= 0) return undefined
+  return `Drover's own Node needs the GNU C library ${program.glibc}, the host has ${state.glibc}`
+}
+
+function compareVersions(one: string, other: string): number {
+  const [major = 0, minor = 0] = one.split('.').map(Number)
+  const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number)
+  return major - otherMajor || minor - otherMinor
+}

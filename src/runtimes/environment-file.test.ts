@@ -10,11 +10,11 @@ import { renderEnvironmentFile } from './environment-file.ts'
 test('a file without secrets is plain text, in the order given', () => {
   const text = renderEnvironmentFile([
     ['B', 'two words'],
-    ['A', "it's"],
+    ['A', 'a "b" $c'],
     ['EMPTY', ''],
   ])
 
-  assert.equal(text, "B='two words'\nA='it'\\''s'\nEMPTY=''\n")
+  assert.equal(text, 'B="two words"\nA="a \\"b\\" \\$c"\nEMPTY=""\n')
 })
 
 test('one secret makes the file a secret', () => {
@@ -24,7 +24,7 @@ test('one secret makes the file a secret', () => {
   ])
 
   assert.ok(text instanceof Secret)
-  assert.equal(text.open(), "A='x'\nB='y'\n")
+  assert.equal(text.open(), 'A="x"\nB="y"\n')
 })
 
 test('a shell reads every value as it was', async (t) => {
@@ -39,6 +39,7 @@ test('a shell reads every value as it was', async (t) => {
     '$HOME',
     '`id`',
     '\\',
+    '\\\n\\n\\\\',
     '"',
     '#',
     'é😀',

@@ -2,8 +2,8 @@ import { Secret } from '../secrets/secret.ts'
 import type { SlotVariables } from './runtime.ts'
 
 /**
- * The text of a slot's environment file: `NAME='value'` lines that a POSIX shell reads with `set -a; . file`. A value
- * may hold anything but NUL, line ends included. The text is a Secret as soon as one value is.
+ * The text of a slot's environment file: `NAME="value"` lines that a POSIX shell reads with `set -a; . file`, and systemd
+ * as an EnvironmentFile. A value may hold anything but NUL, line ends included. The text is a Secret as soon as one value is.
  */
 export function renderEnvironmentFile(variables: SlotVariables): string | Secret {
   const text = variables.map(([name, value]) => `${checkedName(name)}=${quoted(value)}\n`).join('')
@@ -17,11 +17,11 @@ function checkedName(name: string): string {
   return name
 }
 
-/** Always quoted, unlike a shell word: `~` and `:` after `=` mean something to a shell. */
+/** Double quotes: the only ones that mean the same to a shell and to systemd, whatever they hold. */
 function quoted(value: string | Secret): string {
   const text = value instanceof Secret ? value.open() : value
   if (text.includes('\0')) {
     throw new TypeError('a value of an environment file must not contain a NUL character')
   }
-  return `'${text.replaceAll("'", `'\\''`)}'`
+  return `"${text.replaceAll(/["\\$`]/g, '\\$&')}"`
 }

@@ -9,7 +9,8 @@ import type { SlotSpec } from '../runtime.ts'
 import { fence, killPm2, look, pm2Bench, pm2Program, ready, statesOf, until } from './pm2-bench.ts'
 import type { Pm2Bench } from './pm2-bench.ts'
 import { pm2Runtime } from './pm2-runtime.ts'
-import { renderLauncher, renderSpec, slotFiles } from './slot-files.ts'
+import { renderSpec } from '../laid-spec.ts'
+import { renderLauncher, slotFiles } from './slot-files.ts'
 
 describe('PM2: deaths', () => {
   test('slots outlive a PM2 that is killed, are told truthfully, and can be stopped and started', async (t) => {

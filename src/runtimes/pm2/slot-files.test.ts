@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { renderSpec, specKey } from '../laid-spec.ts'
 import type { SlotSpec } from '../runtime.ts'
 import { renderEcosystem } from './ecosystem.ts'
 import { pm2Environment, pm2Home } from './home.ts'
-import { renderLauncher, renderSpec, specKey } from './slot-files.ts'
+import { renderLauncher } from './slot-files.ts'
 
 const SPEC: SlotSpec = {
   service: 'backend',

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { layout } from '../../hosts/layout.ts'
 import { quote } from '../../hosts/host.ts'
+import { specKey } from '../laid-spec.ts'
+import { launchLine } from '../launch-line.ts'
 import type { SlotRef, SlotSpec } from '../runtime.ts'
 
 /**
@@ -45,37 +46,6 @@ export function slotFiles(root: string, { service, slot }: SlotRef): SlotFiles {
   }
 }
 
-/** What `slot.json` holds: one line of JSON, because a shell reads it. */
-export interface LaidSpec {
-  readonly key: string
-  readonly artifact: string
-  readonly config: string
-  readonly release: number
-  readonly port?: number
-  readonly drainMs: number
-}
-
-export function renderSpec(spec: SlotSpec): string {
-  const laid: LaidSpec = {
-    key: specKey(spec),
-    artifact: spec.artifact,
-    config: spec.config,
-    release: spec.release,
-    ...(spec.port === undefined ? {} : { port: spec.port }),
-    drainMs: spec.drainMs,
-  }
-  return `${JSON.stringify(laid)}\n`
-}
-
-/**
- * Equal for specs that are the same program run in the same way. The release that put it there does not count, nor
- * do the slot's own variables: what of them matters to the program follows from the rest.
- */
-export function specKey(spec: SlotSpec): string {
-  const parts = [spec.artifact, spec.config, spec.start, spec.cwd, spec.environmentFile, spec.port, spec.restart]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
-}
-
 /** The launcher's exit code for "do not start me again". */
 export const HALT = 77
 
@@ -109,15 +79,6 @@ set -a
 . ${quote(files.variables)}
 DROVER_SLOT_FOLDER=${quote(files.folder)}
 set +a
-exec /bin/sh -c ${quote(startLine(spec.start))}
+exec /bin/sh -c ${quote(launchLine(spec.start))}
 `
-}
-
-/** A single command replaces the shell, so that signals reach it; anything more needs the shell to stay. */
-function startLine(line: string): string {
-  const single =
-    /^[A-Za-z0-9_./~"'-]+(\s|$)/.test(line) &&
-    !/[;&|\n(){}`]|\$\(/.test(line) &&
-    !/^(cd|exec|\.|export|set)\s/.test(line)
-  return single ? `exec ${line}` : line
 }

@@ -4,11 +4,12 @@ import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
+import { renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
 import type { SlotSpec } from '../runtime.ts'
+import { sameSlot, slotClaim, slotName } from '../slot-refs.ts'
 import { endingArgv, pm2Call, replacingArgv } from './calls.ts'
 import { scriptOperation } from './scripts.ts'
-import { renderLauncher, renderSpec, slotFiles, specKey } from './slot-files.ts'
-import { sameSlot, slotClaim } from './stop.ts'
+import { renderLauncher, slotFiles } from './slot-files.ts'
 import { runsAsLaid, survey } from './survey.ts'
 import type { Survey, SurveyedSlot } from './survey.ts'
 
@@ -60,7 +61,7 @@ interface Beginning {
 async function begin(of: Beginning): Promise<readonly SlotSpec[]> {
   const { host, fence, specs, found } = of
   const results = await act(host, fence, startOperations(of), {
-    label: `start ${specs.map((spec) => `${spec.service}.${spec.slot}`).join(', ')}`,
+    label: `start ${specs.map(slotName).join(', ')}`,
     claims: specs.map(slotClaim),
     timeoutMs: 2 * Math.max(0, ...found.slots.map((slot) => slot.spec.drainMs)) + OVERHEAD_MS,
   })
@@ -175,15 +176,4 @@ function notBegun(host: Host, root: string, request: StartRequest, late: readonl
       ),
     )
   return problems.length === 0 ? undefined : new Refusal(problems)
-}
-
-function uniqueSlots(specs: readonly SlotSpec[]): readonly SlotSpec[] {
-  return specs.filter((spec, index) => {
-    const first = specs.findIndex((other) => sameSlot(spec, other))
-    const other = specs[first]
-    if (other !== undefined && specKey(other) !== specKey(spec)) {
-      throw new TypeError(`two different specs for ${spec.service}.${spec.slot} at the same time`)
-    }
-    return first === index
-  })
 }

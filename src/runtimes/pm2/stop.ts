@@ -1,14 +1,13 @@
 import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
-import type { SlotRef } from '../runtime.ts'
+import { drainTime, sameSlot, slotClaim, slotName } from '../slot-refs.ts'
+import type { Stopping } from '../slot-refs.ts'
 import { endingArgv } from './calls.ts'
 import { survey } from './survey.ts'
 
 /** Time for everything but the draining itself, which may have to wait for another that drains the same slot. */
 const OVERHEAD_MS = 60_000
-
-export type Stopping = SlotRef & { readonly drainMs: number }
 
 /**
  * Stops slots together; the longest drain time is the longest wait. They are marked as stopped and ended; PM2 is not asked
@@ -25,21 +24,8 @@ export async function stopSlots(host: Host, fence: Fence, slots: readonly Stoppi
     return
   }
   await act(host, fence, [{ kind: 'run', program: 'sh', argv: endingArgv(fence.root, laid) }], {
-    label: `stop ${laid.map((slot) => `${slot.service}.${slot.slot}`).join(', ')}`,
+    label: `stop ${laid.map(slotName).join(', ')}`,
     claims: laid.map(slotClaim),
     timeoutMs: 2 * drainTime(laid) + OVERHEAD_MS,
   })
-}
-
-/** What a slot is called where two at work on it would disturb each other. */
-export function slotClaim(slot: SlotRef): string {
-  return `slot ${slot.service}.${slot.slot}`
-}
-
-export function drainTime(slots: readonly Stopping[]): number {
-  return Math.max(0, ...slots.map((slot) => slot.drainMs))
-}
-
-export function sameSlot(one: SlotRef, other: SlotRef): boolean {
-  return one.service === other.service && one.slot === other.slot
 }

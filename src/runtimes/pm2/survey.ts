@@ -1,10 +1,10 @@
-import { z } from 'zod'
 import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
+import { readSpec } from '../laid-spec.ts'
+import type { LaidSpec } from '../laid-spec.ts'
 import type { SlotRef, SlotReport, SlotState } from '../runtime.ts'
 import { scriptArgv } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
-import type { LaidSpec } from './slot-files.ts'
 
 /** A log may grow to this before its beginning is thrown away, at the next look at the host. */
 const LARGEST_LOG_KIB = 20 * 1024
@@ -119,26 +119,16 @@ function stateOf(slot: SurveyedSlot): SlotState {
   return slot.stop || slot.starts === 0 ? 'stopped' : 'crashed'
 }
 
-const laidSpec = z.object({
-  key: z.string(),
-  artifact: z.string(),
-  config: z.string(),
-  release: z.number(),
-  port: z.number().optional(),
-  drainMs: z.number(),
-})
-
 function readSlot(line: string, json: string): SurveyedSlot | undefined {
   const [, service = '', slot, stop, registered, halted, alive, starts, startedAt, pid, started] = line.split(' ')
-  const spec = laidSpec.safeParse(parseJson(json))
-  if (!spec.success || (slot !== 'a' && slot !== 'b')) {
+  const spec = readSpec(json)
+  if (spec === undefined || (slot !== 'a' && slot !== 'b')) {
     return undefined
   }
-  const { port, ...others } = spec.data
   return {
     service,
     slot,
-    spec: port === undefined ? others : { ...others, port },
+    spec,
     stop: stop === '1',
     registered: registered === '1',
     halted: halted === '1',
@@ -147,14 +137,6 @@ function readSlot(line: string, json: string): SurveyedSlot | undefined {
     startedAt: Number(startedAt),
     pid: Number(pid),
     started: started ?? '',
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -5,7 +5,7 @@ import type { Fence } from '../../hosts/operation.ts'
 import { endingArgv } from './calls.ts'
 import { pm2Home } from './home.ts'
 import { scriptOperation } from './scripts.ts'
-import { drainTime, slotClaim } from './stop.ts'
+import { drainTime, slotClaim } from '../slot-refs.ts'
 import { survey } from './survey.ts'
 
 /** Stops every slot, ends PM2, and removes the slots' folders and PM2's own. */

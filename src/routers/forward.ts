@@ -3,20 +3,39 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 
 /** What concerns one connection only, and what Drover's own parts tell each other. */
-const NOT_PASSED_ON = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'x-drover-service'])
+const NOT_PASSED_ON = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'upgrade',
+  'x-drover-service',
+  'x-drover-peer',
+])
+
+/** Where a request is sent on to: a Unix socket of this machine, or a port. */
+export type Target = { readonly socketPath: string } | { readonly host: string; readonly port: number }
+
+export interface Sending {
+  /** Stands for the request's own body when that has been read already. */
+  readonly body?: Buffer
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 /**
- * Asks a slot on this machine what a client has asked; the answer is there once its headers are. `body` stands for the
- * request's own body when that has been read already. Rejects when there is no answer.
+ * Asks a slot or a peer what a client has asked; the answer is there once its headers are. Rejects when there is no
+ * answer.
  */
-export function askSlot(request: IncomingMessage, port: number, body?: Buffer): Promise<IncomingMessage> {
+export function askOn(
+  request: IncomingMessage,
+  target: Target,
+  { body, headers = {} }: Sending = {},
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = httpRequest({
-      host: '127.0.0.1',
-      port,
+      ...target,
       method: request.method,
       path: request.url,
-      headers: passedOn(request.rawHeaders),
+      headers: [...passedOn(request.rawHeaders), ...Object.entries(headers).flat()],
       agent: false,
     })
     asked.once('response', resolve)

@@ -3,11 +3,35 @@ import type { Fence } from '../hosts/operation.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { Secret } from '../secrets/secret.ts'
 
-/** A service's stable port and the ports of its two slots. */
-export interface Route {
+/** A service's stable port on a host, and who answers there. */
+export type Route = SlotRoute | PeerRoute
+
+interface StablePort {
   readonly service: string
   readonly port: number
+  /** Addresses of the host on which other hosts reach the port. It always listens on 127.0.0.1. */
+  readonly listen?: readonly string[]
+}
+
+/** The host runs the service: the live set says which of its two slots answers. */
+export interface SlotRoute extends StablePort {
   readonly slotPorts: readonly [a: number, b: number]
+}
+
+/**
+ * Other hosts run the service, at least one: requests spread over them, whatever set is live here. One that does not
+ * answer is left alone for a while; what may be asked twice is asked of the next one meanwhile.
+ */
+export interface PeerRoute extends StablePort {
+  readonly peers: readonly Peer[]
+}
+
+export interface Peer {
+  /** As the fleet calls it. */
+  readonly host: string
+  /** One of those that the service's route on that host says in `listen`, or a name that leads to it. */
+  readonly address: string
+  readonly port: number
 }
 
 /**
@@ -36,12 +60,15 @@ export interface RouterReport {
   readonly shape?: string
 }
 
-/** Requests of one service within a window, from what the router itself saw. */
+/**
+ * Requests of one service within a window, from what the router itself saw. A request that came through the router of
+ * another host is counted there, so that a sum over hosts has it once; here it counts as rescued when it was.
+ */
 export interface ServiceTraffic {
   readonly requests: number
   /** Answered with 5xx, or not answered, as the client saw it. */
   readonly failed: number
-  /** Answered well by the other slot after the chosen one had failed. */
+  /** Answered well by the other slot, or another host, after the chosen one had failed. */
   readonly rescued: number
   /** Requests that the chosen slot failed, whatever the client saw: failed and rescued together. */
   readonly slotFailures: number
@@ -53,11 +80,12 @@ export interface ServiceTraffic {
  * How traffic reaches a service. A driver promises: `switch` is one atomic act, closes no connection, and moves every
  * service of the set at once; `shape` touches the running router only when the shape differs, and leaves the old
  * shape running when the new one is refused; a request with the header `x-drover-set: <token>` goes to the pending set of
- * that token instead of the live one, and to the live one once nothing is pending under it.
+ * that token instead of the live one, and to the live one once nothing is pending under it; the header travels with a
+ * request to another host.
  */
 export interface Router {
   readonly name: string
-  /** Makes the router run with these routes; a Refusal when a port is taken or the configuration is refused. */
+  /** Makes the router run with these routes; a Refusal when a port is taken, or an address is not the host's. */
   shape(host: Host, fence: Fence, routes: readonly Route[]): Promise<{ changed: boolean }>
   /** Lays a set beside the live one; with a token it can be reached by header. */
   lay(host: Host, fence: Fence, set: RouteSet, token?: Secret): Promise<void>

@@ -13,7 +13,16 @@ import { localHost } from '../hosts/local/local-host.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import { Refusal } from '../problem/problem.ts'
 import type { Secret } from '../secrets/secret.ts'
-import type { Route, RouteChoice, Router, RouterReport, RouteSet, ServiceTraffic, WaitingRoom } from './router.ts'
+import type {
+  Route,
+  RouteChoice,
+  Router,
+  RouterReport,
+  RouteSet,
+  ServiceTraffic,
+  SlotRoute,
+  WaitingRoom,
+} from './router.ts'
 
 /** What a slot of a trial does with a request: answers with a status, or breaks the connection off. */
 export type Behaviour = number | 'reset' | ((request: IncomingMessage, response: ServerResponse) => void)
@@ -39,9 +48,9 @@ export interface Echo {
 }
 
 /** A small HTTP server that says which slot it is and what it was asked. */
-export async function trialSlot(slot: string, port = 0): Promise<TrialSlot> {
+export async function trialSlot(slot: string, port = 0, address = '127.0.0.1'): Promise<TrialSlot> {
   const server = createServer((request, response) => void answer(request, response))
-  server.listen(port, '127.0.0.1')
+  server.listen(port, address)
   await once(server, 'listening')
   const self: TrialSlot = {
     port: portOf(server.address()),
@@ -86,12 +95,14 @@ export interface Asking {
   readonly headers?: Record<string, string>
   readonly body?: string | Buffer
   readonly agent?: Agent
+  /** Default 127.0.0.1. */
+  readonly address?: string
 }
 
-/** One request to a port of this machine; on a connection of its own unless an agent is given. */
+/** One request to a port; on a connection of its own unless an agent is given. */
 export async function ask(port: number, asking: Asking = {}): Promise<Reply> {
-  const { method = 'GET', path = '/', headers = {}, body, agent } = asking
-  const asked = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: agent ?? false })
+  const { method = 'GET', path = '/', headers = {}, body, agent, address = '127.0.0.1' } = asking
+  const asked = httpRequest({ host: address, port, method, path, headers, agent: agent ?? false })
   asked.end(body)
   return replyTo(asked)
 }
@@ -133,7 +144,7 @@ export function echoOf(reply: Reply): Echo {
 }
 
 export interface TrialService {
-  readonly route: Route
+  readonly route: SlotRoute
   readonly a: TrialSlot
   readonly b: TrialSlot
 }
@@ -152,7 +163,8 @@ export interface Trial {
   /** Of the window, once it has at least so many requests: nginx writes its line after the answer has gone out. */
   traffic(from: number, to: number, requests: number): Promise<Record<string, ServiceTraffic>>
   waitingRoom(): Promise<WaitingRoom>
-  service(name: string): Promise<TrialService>
+  /** `label` is how its slots call themselves, if not by the service's name. */
+  service(name: string, label?: string): Promise<TrialService>
   set(name: string, choices: Readonly<Record<string, RouteChoice>>): RouteSet
   /** Lays a set of these choices and switches to it. */
   live(name: string, choices: Readonly<Record<string, RouteChoice | SlotName>>): Promise<void>
@@ -197,9 +209,9 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
       return room
     },
     set,
-    async service(name) {
-      const a = await trialSlot(`${name}.a`)
-      const b = await trialSlot(`${name}.b`)
+    async service(name, label = name) {
+      const a = await trialSlot(`${label}.a`)
+      const b = await trialSlot(`${label}.b`)
       slots.push(a, b)
       return { route: { service: name, port: await freePort(), slotPorts: [a.port, b.port] }, a, b }
     },

@@ -1,6 +1,7 @@
 import { describe } from 'node:test'
 import type { Router } from '../router.ts'
 import { failuresConformance } from './failures.ts'
+import { peersConformance } from './peers.ts'
 import { servingConformance } from './serving.ts'
 import { setsConformance } from './sets.ts'
 import { shapesConformance } from './shapes.ts'
@@ -14,6 +15,7 @@ export function routerConformance(name: string, create: () => Router): void {
     servingConformance(stage)
     failuresConformance(stage)
     waitingConformance(stage)
+    peersConformance(stage)
     setsConformance(stage)
     shapesConformance(stage)
   })

@@ -3,10 +3,11 @@ import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { Secret } from '../../secrets/secret.ts'
+import { listensOf } from '../listens.ts'
 import type { Route, Router, RouteSet } from '../router.ts'
 import { waitingQueue } from '../waiting-queue.ts'
 import { addUp } from './record.ts'
-import { closeAll, listen } from './stable-ports.ts'
+import { closeAll, listen, placeOf } from './stable-ports.ts'
 import { emptyState } from './state.ts'
 import type { State } from './state.ts'
 
@@ -72,7 +73,7 @@ export function memoryRouter(): Router {
       return {
         running: routes !== undefined,
         ...(live === undefined ? {} : { live }),
-        ...(routes === undefined ? {} : { shape: [...servers.keys()].map(String).sort().join(' ') }),
+        ...(routes === undefined ? {} : { shape: [...servers.keys()].sort().join(' ') }),
       }
     },
     traffic: async (host, root, from, to) => addUp(stateOf(host, root).seen, { from, to }),
@@ -87,14 +88,15 @@ export function memoryRouter(): Router {
 
 async function shape(state: State, routes: readonly Route[]): Promise<boolean> {
   if (isDeepStrictEqual(state.routes, routes)) return false
-  const ports = routes.map((route) => route.port)
+  const listens = routes.flatMap(listensOf)
+  const places = new Set(listens.map(placeOf))
   await listen(
     state,
-    routes.filter((route) => !state.servers.has(route.port)),
+    listens.filter((one) => !state.servers.has(placeOf(one))),
   )
   await closeAll(
     state,
-    [...state.servers.keys()].filter((port) => !ports.includes(port)),
+    [...state.servers.keys()].filter((place) => !places.has(place)),
   )
   state.routes = routes
   return true

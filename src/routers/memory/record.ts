@@ -8,6 +8,8 @@ export interface Seen {
   readonly ms: number
   readonly status: number
   readonly rescued: boolean
+  /** Came through the router of another host, where it is counted. */
+  readonly fromPeer: boolean
 }
 
 /** Traffic per service of the requests that arrived in [from, to). */
@@ -15,14 +17,15 @@ export function addUp(
   seen: readonly Seen[],
   { from, to }: { from: number; to: number },
 ): Record<string, ServiceTraffic> {
-  const inside = seen.filter(({ at }) => at >= from && at < to)
+  const inside = seen.filter(({ at, fromPeer, rescued }) => at >= from && at < to && (!fromPeer || rescued))
   const services = Map.groupBy(inside, ({ service }) => service)
   return Object.fromEntries([...services].map(([service, requests]) => [service, sum(requests)]))
 }
 
-function sum(requests: readonly Seen[]): ServiceTraffic {
+function sum(seen: readonly Seen[]): ServiceTraffic {
+  const requests = seen.filter(({ fromPeer }) => !fromPeer)
   const failed = requests.filter(({ status }) => status >= 500).length
-  const rescued = requests.filter((request) => request.rescued).length
+  const rescued = seen.filter((request) => request.rescued).length
   const times = requests.map(({ ms }) => ms).sort((a, b) => a - b)
   const percentile = (share: number): number => times[Math.ceil(share * times.length) - 1] ?? 0
   return {

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http'
 import type { Route, RouteSet } from '../router.ts'
 import type { WaitingQueue } from '../waiting-queue.ts'
+import type { PeerMemory } from './peers.ts'
 import type { Seen } from './record.ts'
+import type { Place } from './stable-ports.ts'
 
 /** What the router knows of one environment on one host. */
 export interface State {
@@ -9,13 +11,13 @@ export interface State {
   fence: number
   /** undefined: not running. */
   routes: readonly Route[] | undefined
-  /** By stable port. */
-  readonly servers: Map<number, Server>
+  readonly servers: Map<Place, Server>
   readonly sets: Map<string, RouteSet>
   live: RouteSet | undefined
   /** By token. */
   readonly pending: Map<string, RouteSet>
   room: WaitingQueue | undefined
+  readonly peers: PeerMemory
   readonly seen: Seen[]
 }
 
@@ -28,6 +30,7 @@ export function emptyState(): State {
     live: undefined,
     pending: new Map(),
     room: undefined,
+    peers: new Map(),
     seen: [],
   }
 }

@@ -55,6 +55,29 @@ describe('traffic from the access log', () => {
     assert.deepEqual(Object.keys(counted).sort(), ['odd.name_x', 'shop'])
   })
 
+  test('leaves a request that came through another host to that one, but for what was rescued here', async () => {
+    const two = { statuses: '500, 200', addresses: '127.0.0.1:1, 127.0.0.1:2' }
+    const lines = [
+      line({ to: 'shop.ab', via: 'peer', status: 200 }),
+      line({ to: 'shop.ab', via: 'peer', status: 200, ...two }),
+      line({ to: 'shop.ab', via: 'peer', status: 500, ...two, statuses: '500, 500' }),
+      line({ to: 'shop.a', status: 200 }),
+      line({ to: 'auth.ab', via: 'peer', status: 200, ...two }),
+      line({ to: 'search.a', via: 'peer', status: 500 }),
+      line({ to: 'mail.peers', status: 200, statuses: '502, 200', addresses: '10.0.0.2:3070, 10.0.0.3:3070' }),
+      line({ to: 'mail.peers', status: 502, statuses: '502', addresses: '10.0.0.2:3070' }),
+    ]
+    await writeFile(join(folder, 'access.log'), `${lines.join('\n')}\n`)
+
+    const counted = await traffic(START - 1000, START + 1)
+
+    assert.deepEqual(counted, {
+      shop: { requests: 1, failed: 0, rescued: 1, slotFailures: 1, p50Ms: 10, p99Ms: 10 },
+      auth: { requests: 0, failed: 0, rescued: 1, slotFailures: 1, p50Ms: 0, p99Ms: 0 },
+      mail: { requests: 2, failed: 1, rescued: 1, slotFailures: 2, p50Ms: 10, p99Ms: 10 },
+    })
+  })
+
   test('takes what arrived from the first to before the last millisecond', async () => {
     const arrivals = [0, 1, 5, 9, 10].map((ms) => line({ end: START + ms + 250, durationMs: 250 }))
     await writeFile(join(folder, 'access.log'), `${arrivals.join('\n')}\n`)

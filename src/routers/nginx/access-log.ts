@@ -6,7 +6,8 @@ import { LIST_PROCESSES } from './processes.ts'
 
 /**
  * One line per request, written unbuffered when it ends: end (seconds, with milliseconds), duration (seconds), the
- * marker it followed (`backend.ab`), live or pending, status, statuses and addresses of the slots asked, method, path.
+ * marker it followed (`backend.ab`; `backend.peers` where other hosts run it), live, pending, or peer for one of the live
+ * set that came through another host's router, status, statuses and addresses of the slots or hosts asked, method, path.
  * Neither query strings nor headers, which may hold secrets. nginx escapes control characters, so tabs separate.
  */
 export const LOG_FORMAT =
@@ -36,7 +37,8 @@ const LATENCY_STEP = 1.02
 
 /**
  * Prints `<service> <requests> <failed> <rescued> <p50 ms> <p99 ms>`. A line holds all of its fields or it is
- * the rest of one that was cut by `tail`. Latencies are counted in steps of 2 %.
+ * the rest of one that was cut by `tail`. Latencies are counted in steps of 2 %. What came through another host is
+ * counted there, failures too; only that a slot was rescued here is not seen from there.
  */
 const SUMMARISE = `
 function step(ms) { return ms < 1 ? 0 : 1 + int(log(ms) / log(${LATENCY_STEP})) }
@@ -47,24 +49,26 @@ function percentile(service, share,   rank, seen, i) {
     if (seen >= rank) return i == 0 ? 0 : ${LATENCY_STEP} ^ (i - 0.5)
   }
 }
-NF != 9 || $4 != "live" || $5 == "499" || $5 == "000" { next }
+NF != 9 || $4 == "pending" || $5 == "499" || $5 == "000" { next }
 {
   arrival = int(($1 - $2) * 1000 + 0.5)
   if (arrival < from || arrival >= to) next
   if (!($3 in services)) services[$3] = substr($3, 1, match($3, /[.][^.]*$/) - 1)
   service = services[$3]
   if (service == "") next
-  requests[service]++
   tries = split($7, try, / : /)
   count = split(try[tries], asked, /, /)
+  if ($5 < 500 && asked[count] != asked[1]) rescued[service]++
+  if ($4 == "peer") next
+  requests[service]++
   if ($5 >= 500) failed[service]++
-  else if (asked[count] != asked[1]) rescued[service]++
   if (!($2 in steps)) steps[$2] = step($2 * 1000)
   i = steps[$2]
   if (i > top) top = i
   latency[service, i]++
 }
 END {
+  for (service in rescued) requests[service] += 0
   for (service in requests)
     printf "%s %d %d %d %.1f %.1f\\n", service, requests[service], failed[service], rescued[service], percentile(service, 0.5), percentile(service, 0.99)
 }`

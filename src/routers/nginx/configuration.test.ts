@@ -8,6 +8,18 @@ const ROUTES: readonly Route[] = [
   { service: 'search', port: 3090, slotPorts: [13_090, 23_090] },
   { service: 'backend', port: 3080, slotPorts: [13_080, 23_080] },
 ]
+const OVER_HOSTS: readonly Route[] = [
+  { service: 'backend', port: 3080, slotPorts: [13_080, 23_080], listen: ['10.0.0.2', 'fd00::2'] },
+  { service: 'queue', port: 3070, peers: [{ host: 'worker-1', address: '10.0.0.9', port: 3070 }] },
+  {
+    service: 'search',
+    port: 3090,
+    peers: [
+      { host: 'web-1', address: '10.0.0.3', port: 3090 },
+      { host: 'web-2', address: 'fd00::3', port: 3090 },
+    ],
+  },
+]
 const MACHINE = { folder: '/srv/drover/shop/router', files: 524_288, user: { name: 'drover', group: 'drover' } }
 
 describe('nginx.conf', () => {
@@ -15,6 +27,14 @@ describe('nginx.conf', () => {
     const golden = await readFile(`${import.meta.dirname}/two-services.conf`, 'utf8')
 
     const { configuration } = renderShape(ROUTES, MACHINE)
+
+    assert.equal(configuration, golden)
+  })
+
+  test('of a host that runs one service for others too, and reaches two on other hosts', async () => {
+    const golden = await readFile(`${import.meta.dirname}/over-hosts.conf`, 'utf8')
+
+    const { configuration } = renderShape(OVER_HOSTS, MACHINE)
 
     assert.equal(configuration, golden)
   })
@@ -40,5 +60,10 @@ describe('nginx.conf', () => {
     assert.throws(() => renderShape([{ ...route, service: 'a; include /etc/passwd' }], MACHINE), TypeError)
     assert.throws(() => renderShape([{ ...route, port: 80.5 }], MACHINE), TypeError)
     assert.throws(() => renderShape([{ ...route, slotPorts: [1, 70_000] }], MACHINE), TypeError)
+    assert.throws(() => renderShape([{ ...route, listen: ['::1]; }'] }], MACHINE), TypeError)
+    const peer = { host: 'web-1', address: '10.0.0.3', port: 3090 }
+    for (const peers of [[], [{ ...peer, host: 'web\n' }], [{ ...peer, address: '10.0.0.3;' }]]) {
+      assert.throws(() => renderShape([{ service: 'shop', port: 80, peers }], MACHINE), TypeError)
+    }
   })
 })

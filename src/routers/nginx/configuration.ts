@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Route } from '../router.ts'
+import { LOOPBACK, listensOf } from '../listens.ts'
+import type { Route, SlotRoute } from '../router.ts'
 import { LOG_FORMAT, LOGGED_PATH_LENGTH } from './access-log.ts'
+import { checkedPort, endpoint } from './addresses.ts'
+import { renderPeerServer, renderPeers } from './peers.ts'
 import { CHOICES, checkedService } from './prefix.ts'
 
 /** What the configuration depends on besides the routes. */
@@ -35,27 +38,29 @@ export function renderShape(routes: readonly Route[], machine: Machine): Shape {
   return { id, configuration: renderConfiguration(routes, machine, id) }
 }
 
-/**
- * A request body is read whole before it is passed on, so that a request can be repeated. An answer is not held back.
- * Only an upstream of two slots has a next one; what is not safe to repeat is not repeated once it was sent.
- */
+/** A request body is read whole before it is passed on, so that a request can be repeated. An answer is not held back. */
 const PROXYING = `
-        proxy_http_version 1.1;
-        proxy_redirect off;
-        proxy_buffering off;
-        proxy_buffer_size 32k;
-        proxy_buffers 8 32k;
-        proxy_connect_timeout 5s;
-        proxy_read_timeout 1h;
-        proxy_send_timeout 1h;
-        proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
-        proxy_set_header Host $drover_host;
-        proxy_set_header Connection $drover_connection;
-        proxy_set_header Upgrade $http_upgrade;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Proto $drover_proto;
-        proxy_set_header X-Forwarded-Host $drover_forwarded_host;
-        proxy_set_header X-Drover-Service $drover_held;
+    keepalive_timeout 650s;
+    keepalive_requests 1000000;
+    client_max_body_size 0;
+    client_body_buffer_size 64k;
+    large_client_header_buffers 4 32k;
+    underscores_in_headers on;
+    recursive_error_pages on;
+
+    proxy_http_version 1.1;
+    proxy_redirect off;
+    proxy_buffering off;
+    proxy_buffer_size 32k;
+    proxy_buffers 8 32k;
+    proxy_set_header Host $drover_host;
+    proxy_set_header Connection $drover_connection;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header X-Forwarded-For $drover_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $drover_proto;
+    proxy_set_header X-Forwarded-Host $drover_forwarded_host;
+    proxy_set_header X-Drover-Service $drover_held;
+    proxy_set_header X-Drover-Peer $drover_passed_on;
 `
 
 /**
@@ -84,10 +89,16 @@ ${sorted.length === 0 ? '' : renderHttp(sorted, id)}`
 }
 
 function renderHttp(routes: readonly Route[], id: string): string {
+  const own = routes.filter((route) => 'slotPorts' in route)
+  const others = routes.filter((route) => 'peers' in route)
+  const servers = [
+    ...(own.length === 0 ? [] : [renderServer(own, id)]),
+    ...(others.length === 0 ? [] : [renderPeerServer(others, id)]),
+  ]
   return `http {
 ${renderLog()}
-${renderMaps(routes)}
-${routes.map(renderUpstreams).join('')}${renderServer(routes, id)}}
+${renderMaps(routes)}${PROXYING}
+${own.map(renderUpstreams).join('')}${renderPeers(others)}${servers.join('')}}
 `
 }
 
@@ -114,9 +125,26 @@ ${ports.join('')}    }
         default none;
         "~${TOKEN_PATTERN}" $http_x_drover_set;
     }
-    map $drover_set $drover_via {
+    # What another host's router passes on; from a program of this host the header means nothing.
+    map "$server_addr $http_x_drover_peer" $drover_sender {
+        default client;
+        "~^${LOOPBACK.replaceAll('.', '[.]')} " client;
+        "~ 1$" peer;
+    }
+    map "$drover_set $drover_sender" $drover_via {
         default pending;
-        live/ live;
+        "live/ client" live;
+        "live/ peer" peer;
+    }
+    map $drover_to $drover_passed_on {
+        volatile;
+        default "";
+        "~[.]peers$" 1;
+    }
+    # Who may be answered late by another host: what must not be asked twice, and streams.
+    map "$request_method:$http_upgrade:$http_accept" $drover_patient {
+        default 1;
+        "~^(GET|HEAD|OPTIONS)::(?!text/event-stream)" "";
     }
     # For the waiting room alone.
     map $drover_to $drover_held {
@@ -131,6 +159,11 @@ ${ports.join('')}    }
     map $http_upgrade $drover_connection {
         default upgrade;
         "" "";
+    }
+    # The router of another host adds nothing that the service would not see at home.
+    map $drover_sender $drover_forwarded_for {
+        default $proxy_add_x_forwarded_for;
+        peer $http_x_forwarded_for;
     }
     # A proxy in front of this one knows the client; without one, nginx does.
     map $http_x_forwarded_proto $drover_proto {
@@ -154,8 +187,8 @@ ${ports.join('')}    }
  * after 2 s, Node and uvicorn after 5 s): a POST on a connection that the server is just closing cannot be repeated.
  * `max_fails=0`: a slot is never taken out by nginx; that is Drover's decision.
  */
-function renderUpstreams({ service, slotPorts }: Route): string {
-  const [a, b] = slotPorts.map((port) => `server 127.0.0.1:${checkedPort(port)} max_fails=0`)
+function renderUpstreams({ service, slotPorts }: SlotRoute): string {
+  const [a, b] = slotPorts.map((port) => `server ${endpoint(LOOPBACK, port)} max_fails=0`)
   const kept = 'keepalive 32; keepalive_timeout 1s;'
   return `    upstream ${service}.a { ${a}; ${kept} }
     upstream ${service}.b { ${b}; ${kept} }
@@ -164,21 +197,19 @@ function renderUpstreams({ service, slotPorts }: Route): string {
 `
 }
 
-function renderServer(routes: readonly Route[], id: string): string {
-  const listens = routes.map((route) => `        listen 127.0.0.1:${route.port};\n`)
+/** Only an upstream of two slots has a next one; what is not safe to repeat is not repeated once it was sent. */
+function renderServer(routes: readonly SlotRoute[], id: string): string {
+  const listens = routes.flatMap(listensOf).map(({ address, port }) => `        listen ${endpoint(address, port)};\n`)
   return `
     server {
 ${listens.join('')}
-        keepalive_timeout 650s;
-        keepalive_requests 1000000;
-        client_max_body_size 0;
-        client_body_buffer_size 64k;
-        large_client_header_buffers 4 32k;
-        underscores_in_headers on;
-        recursive_error_pages on;
+        proxy_connect_timeout 5s;
+        proxy_read_timeout 1h;
+        proxy_send_timeout 1h;
+        proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
         error_page 418 = @unreleased;
         error_page 419 = @hold;
-${PROXYING}
+
         set $drover_to $drover_service.none;
 ${renderChoice('        ')}        return 418;
 
@@ -247,11 +278,4 @@ function renderChoice(indent: string): string {
 /** A word of nginx.conf, for directives that know no variables. */
 function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&')}"`
-}
-
-function checkedPort(port: number): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new TypeError(`not a port: ${port}`)
-  }
-  return port
 }

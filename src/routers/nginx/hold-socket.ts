@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { refusal } from '../../problem/problem.ts'
 import { errorCode } from '../../hosts/error-code.ts'
-import { askSlot, passOn, refuseRequest } from '../forward.ts'
+import { askOn, passOn, refuseRequest } from '../forward.ts'
 import type { WaitingRoom } from '../router.ts'
 import { waitingQueue } from '../waiting-queue.ts'
 import type { WaitingLimits, WaitingQueue } from '../waiting-queue.ts'
@@ -79,7 +79,7 @@ async function serve(queue: WaitingQueue, request: IncomingMessage, response: Se
   response.once('close', () => left.abort())
   const port = await queue.wait(String(request.headers['x-drover-service']), left.signal)
   if (port === undefined) return refuseRequest(response, 503, 'not available at the moment')
-  const answer = await askSlot(request, port).catch(() => undefined)
+  const answer = await askOn(request, { host: '127.0.0.1', port }).catch(() => undefined)
   if (answer === undefined) return refuseRequest(response, 502, 'no answer from the service')
   await passOn(answer, response)
 }

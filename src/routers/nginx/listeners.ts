@@ -3,8 +3,8 @@ import type { Host } from '../../hosts/host.ts'
 /** Who listens on a port of a host. `pid` and `program` are absent when it is a process of another user. */
 export interface Listener {
   readonly port: number
-  /** Whether 127.0.0.1 is taken for sure; a socket of IPv6 may leave it free. */
-  readonly certain: boolean
+  /** Absent for a socket of IPv6, which takes an address of IPv4 too, or does not. */
+  readonly address?: string
   readonly pid?: number
   readonly program?: string
 }
@@ -22,7 +22,10 @@ cat - /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v wanted="$1" '
   printf 'listener %s %s %s %s\\n' "$port" "$address" "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"
 done`
 
-const CERTAIN = new Set(['0100007F', '00000000'])
+/** Whether nobody else can listen on this address and port, as far as can be told. */
+export function takes(listener: Listener, address: string, port: number): boolean {
+  return listener.port === port && (listener.address === address || listener.address === '0.0.0.0')
+}
 
 export async function listListeners(host: Host, ports: readonly number[]): Promise<Listener[]> {
   const wanted = ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join(' ')
@@ -34,8 +37,13 @@ export async function listListeners(host: Host, ports: readonly number[]): Promi
   return [...stdout.matchAll(/^listener (\w+) (\w+) (\d+) (.*)$/gm)].map(
     ([, port = '', address = '', pid, program = '']) => ({
       port: Number.parseInt(port, 16),
-      certain: CERTAIN.has(address),
+      ...(address.length === 8 ? { address: dotted(address) } : {}),
       ...(pid === '0' ? {} : { pid: Number(pid), program }),
     }),
   )
+}
+
+/** The tables have the bytes of an address in the machine's own order; the machines are little-endian. */
+function dotted(hex: string): string {
+  return [...Buffer.from(hex, 'hex').reverse()].join('.')
 }

@@ -1,17 +1,27 @@
 import type { OperationResult } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Operation } from '../../hosts/operation.ts'
-import { problem, Refusal, refusal } from '../../problem/problem.ts'
+import { refusal } from '../../problem/problem.ts'
+import type { Refusal } from '../../problem/problem.ts'
+import { listensOf } from '../listens.ts'
+import type { Listen } from '../listens.ts'
 import type { Route } from '../router.ts'
 import { renderShape } from './configuration.ts'
 import type { Machine, Shape } from './configuration.ts'
 import { change, script } from './instance.ts'
 import type { Instance } from './instance.ts'
-import { listListeners } from './listeners.ts'
-import type { Listener } from './listeners.ts'
+import { listListeners, takes } from './listeners.ts'
 import { prefixOf } from './prefix.ts'
 import { AWAIT_SHAPE, END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
 import type { NginxProcess } from './processes.ts'
+import {
+  configurationRefused,
+  failedToListen,
+  missingProgram,
+  notLoaded,
+  portsTaken,
+  refuseNames,
+} from './shape-refusals.ts'
 
 /** Makes nginx run with these routes. See `Router.shape`. */
 export async function shapeNginx(instance: Instance, routes: readonly Route[]): Promise<{ changed: boolean }> {
@@ -20,13 +30,15 @@ export async function shapeNginx(instance: Instance, routes: readonly Route[]): 
   const master = masterOf(seen.processes)
   if (master?.shape === shape.id && seen.configured === shape.id) return { changed: false }
 
-  await refuseTakenPorts(instance, routes, seen.processes)
-  await layShape(instance, shape)
+  const listens = routes.flatMap(listensOf)
+  refuseNames(instance.host, listens)
+  await refuseTakenPorts(instance, listens, seen.processes)
+  await layShape(instance, shape, listens)
   const loaded = await loadShape(instance, shape, master)
   if (loaded.exitCode === 0) return { changed: true }
 
   await change(instance, [configure(instance, seen.configured)], 'put the old shape back')
-  throw await explain(instance, routes, loaded)
+  throw await explain(instance, listens, loaded)
 }
 
 /** What a look at the host tells, without changing it. */
@@ -75,7 +87,7 @@ const FIND_NGINX = 'PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n'
 const CHECK = `${FIND_NGINX}: >"$1/shapes/$2/error.log" && exec "$3" -t -q -p "$1" -c "shapes/$2/nginx.conf"`
 
 /** Lays the shape beside the one in use, and lets nginx judge it. */
-async function layShape(instance: Instance, { id, configuration }: Shape): Promise<void> {
+async function layShape(instance: Instance, { id, configuration }: Shape, listens: readonly Listen[]): Promise<void> {
   const { folder } = prefixOf(instance.fence.root)
   const operations: Operation[] = [
     // Only for its owner: access log and tokens lie here.
@@ -86,8 +98,8 @@ async function layShape(instance: Instance, { id, configuration }: Shape): Promi
     { ...script(CHECK, [folder, id, instance.program]), mayFail: true },
   ]
   const [checked] = await change(instance, operations, 'lay the shape of the router')
-  if (checked?.exitCode === 126 || checked?.exitCode === 127) throw missingProgram(instance)
-  if (checked?.exitCode !== 0) throw configurationRefused(instance, checked?.stderr ?? '')
+  if (checked?.exitCode === 126 || checked?.exitCode === 127) throw missingProgram(instance.host, instance.program)
+  if (checked?.exitCode !== 0) throw configurationRefused(instance.host, checked?.stderr ?? '', listens)
 }
 
 /** Workers without a master hold the ports: they finish what they have begun and make way. */
@@ -134,69 +146,32 @@ function configure({ fence }: Instance, id: string | undefined): Operation {
  * and nginx's own attempt, is left to nginx.
  */
 async function refuseTakenPorts(
-  instance: Instance,
-  routes: readonly Route[],
+  { host }: Instance,
+  listens: readonly Listen[],
   processes: readonly NginxProcess[],
 ): Promise<void> {
   const ours = new Set(processes.map(({ pid }) => pid))
-  const ports = routes.map(({ port }) => port)
-  const listeners = await listListeners(instance.host, ports)
-  const strangers = listeners.filter(({ certain, pid }) => certain && (pid === undefined || !ours.has(pid)))
-  if (strangers.length > 0) throw portsTaken(instance, routes, strangers)
+  const listeners = await listListeners(
+    host,
+    listens.map(({ port }) => port),
+  )
+  const strangers = listeners.filter(({ pid }) => pid === undefined || !ours.has(pid))
+  const taken = listens.filter(({ address, port }) => strangers.some((one) => takes(one, address, port)))
+  if (taken.length > 0) throw portsTaken(host, taken, strangers)
 }
 
-async function explain(instance: Instance, routes: readonly Route[], loaded: OperationResult): Promise<Refusal> {
+async function explain(
+  { host, fence }: Instance,
+  listens: readonly Listen[],
+  loaded: OperationResult,
+): Promise<Refusal> {
   const said = `${loaded.stdout}\n${loaded.stderr}`
-  const taken = new Set([...said.matchAll(/bind\(\) to \S+:(\d+) failed \(98:/g)].map(([, port]) => Number(port)))
-  if (taken.size > 0) {
-    const listeners = await listListeners(instance.host, [...taken])
-    return portsTaken(instance, routes, [...[...taken].map((port) => ({ port })), ...listeners])
+  const failed = failedToListen(said, listens)
+  const taken = failed.get('taken') ?? []
+  if (taken.length > 0) {
+    const ports = taken.map(({ port }) => port)
+    return portsTaken(host, taken, await listListeners(host, ports))
   }
-  return loaded.exitCode === 20 ? configurationRefused(instance, said) : notLoaded(instance, said)
-}
-
-type Taken = Pick<Listener, 'port' | 'pid' | 'program'>
-
-function portsTaken({ host }: Instance, routes: readonly Route[], taken: readonly Taken[]): Refusal {
-  const problems = routes
-    .filter(({ port }) => taken.some((one) => one.port === port))
-    .map(({ service, port }) => {
-      const holder = taken.find((one) => one.port === port && one.pid !== undefined)
-      const who = holder === undefined ? 'a process of another user' : `${holder.program} (process ${holder.pid})`
-      return problem(
-        'routers/port-taken',
-        `host ${host.name}, service ${service}`,
-        `port ${port} is taken by ${who}`,
-        `Stop that process, or give ${service} another port in drover.yaml.`,
-      )
-    })
-  return new Refusal(problems)
-}
-
-function missingProgram({ host, program }: Instance): Refusal {
-  return refusal(
-    'routers/missing-program',
-    `host ${host.name}`,
-    `${program} is not installed`,
-    'Install it with `apt install nginx-light`; Drover runs it in a folder of its own and leaves the one of the system alone.',
-  )
-}
-
-function configurationRefused({ host }: Instance, said: string): Refusal {
-  const lines = said.split('\n').filter((line) => line.includes('[emerg]') || line.includes('[alert]'))
-  return refusal(
-    'routers/refused',
-    `host ${host.name}`,
-    `nginx refuses the configuration: ${[...new Set(lines.length === 0 ? [said.trim()] : lines)].join('\n')}`,
-    'What ran before still runs. Does nginx here know all directives that it names? Drover needs nginx 1.15.8 or newer.',
-  )
-}
-
-function notLoaded({ host, fence }: Instance, said: string): Refusal {
-  return refusal(
-    'routers/not-loaded',
-    `host ${host.name}`,
-    `nginx has not taken the new shape over: ${said.trim() === '' ? 'no answer within 15 s' : said.trim()}`,
-    `What ran before still runs. Is the host under heavy load? The logs are in ${prefixOf(fence.root).folder}/shapes.`,
-  )
+  if (loaded.exitCode === 20) return configurationRefused(host, said, listens)
+  return notLoaded(host, said, prefixOf(fence.root).folder)
 }

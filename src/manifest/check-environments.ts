@@ -1,4 +1,7 @@
-import { checkPasswords, UnknownNames } from './check-services.ts'
+import { checkPasswords, SERVICES, UnknownNames } from './check-services.ts'
+import { LOCAL_HOST } from './fleet.ts'
+import { hostsNamed, hostWords } from './placement.ts'
+import { hostsOf } from './resolve.ts'
 import type { Manifest } from './schema.ts'
 import type { Complaints } from './source.ts'
 
@@ -26,7 +29,7 @@ export function checkEnvironments(manifest: Manifest, complaints: Complaints): b
   }
   const services = complaints.namesIn('services')
   const known = new Set(services)
-  const unknown = new UnknownNames(services, 'service', complaints)
+  const unknown = new UnknownNames(services, SERVICES, complaints)
   for (const [name, environment] of Object.entries(manifest.environments)) {
     const path = ['environments', name]
     checkPasswords(environment.variables, [...path, 'variables'], complaints)
@@ -34,10 +37,6 @@ export function checkEnvironments(manifest: Manifest, complaints: Complaints): b
       if (!known.has(service)) unknown.complain('unknown-service', [...path, 'services', service], service)
       checkPasswords(variables, [...path, 'services', service, 'variables'], complaints)
     }
-    environment.hosts?.forEach((host, index, hosts) => {
-      if (hosts.indexOf(host) < index)
-        complaints.error('duplicate', [...path, 'hosts', index], `names ${host} a second time`, 'Remove it.')
-    })
   }
   checkRoots(manifest, complaints)
   return true
@@ -46,9 +45,10 @@ export function checkEnvironments(manifest: Manifest, complaints: Complaints): b
 /** Two environments in one folder of one host would fight over its slots. */
 function checkRoots(manifest: Manifest, complaints: Complaints): void {
   const owners = new Map<string, string>()
-  for (const [name, { root, hosts = ['local'] }] of Object.entries(manifest.environments)) {
+  const words = hostWords(hostsOf(manifest))
+  for (const [name, { root, hosts = [LOCAL_HOST.name] }] of Object.entries(manifest.environments)) {
     if (root === undefined) continue
-    for (const host of hosts) {
+    for (const host of hostsNamed(hosts, words)) {
       const owner = owners.get(`${host} ${root}`)
       if (owner !== undefined && owner !== name)
         complaints.error(

@@ -1,4 +1,6 @@
-import { slotPortsOf } from './resolve.ts'
+import { LOCAL_HOST } from './fleet.ts'
+import { hostsNamed, hostWords } from './placement.ts'
+import { hostsOf, slotPortsOf } from './resolve.ts'
 import type { Manifest } from './schema.ts'
 import type { Complaints, Path } from './source.ts'
 
@@ -18,9 +20,10 @@ type Environments = readonly (readonly [name: string, offset: number, hosts: rea
 export function checkPorts(manifest: Manifest, complaints: Complaints): void {
   const uses = usesOf(manifest, complaints)
   const byPort = takenTwice(uses, complaints)
+  const words = hostWords(hostsOf(manifest))
   const environments = Object.entries(manifest.environments)
     .filter(([name, given]) => isAsWritten(['environments', name], given, complaints))
-    .map(([name, { ports = 0, hosts = ['local'] }]) => [name, ports, hosts] as const)
+    .map(([name, { ports = 0, hosts = [LOCAL_HOST.name] }]) => [name, ports, hostsNamed(hosts, words)] as const)
   checkHighest(uses, environments, complaints)
   checkNeighbours(byPort, environments, complaints)
 }

@@ -36,7 +36,7 @@ function checkStart(manifest: Manifest, name: string, complaints: Complaints): v
 function checkNeeds(manifest: Manifest, complaints: Complaints): void {
   const names = complaints.namesIn('services')
   const known = new Set(names)
-  const unknown = new UnknownNames(names, 'service', complaints)
+  const unknown = new UnknownNames(names, SERVICES, complaints)
   checkList(manifest.defaults?.needs, ['defaults', 'needs'])
   for (const [name, service] of Object.entries(manifest.services)) {
     checkList(service.needs, ['services', name, 'needs'])
@@ -67,14 +67,22 @@ function checkNeeds(manifest: Manifest, complaints: Complaints): void {
   }
 }
 
+interface Noun {
+  readonly one: string
+  readonly many: string
+}
+
+export const SERVICES: Noun = { one: 'service', many: 'services' }
+const STORES: Noun = { one: 'store', many: 'stores' }
+
 /** Complains about names that nothing has. */
 export class UnknownNames {
   readonly #candidates: readonly string[]
-  readonly #what: string
+  readonly #what: Noun
   readonly #complaints: Complaints
   readonly #meant = new Map<string, string | undefined>()
 
-  constructor(candidates: readonly string[], what: string, complaints: Complaints) {
+  constructor(candidates: readonly string[], what: Noun, complaints: Complaints) {
     this.#candidates = candidates.filter((name) => /^[a-z][a-z0-9-]*$/.test(name))
     this.#what = what
     this.#complaints = complaints
@@ -82,12 +90,13 @@ export class UnknownNames {
 
   complain(code: string, path: Path, name: string): void {
     const meant = this.#nearMiss(name)
-    const some = this.#candidates.length <= 8 ? `The ${this.#what}s are ${this.#candidates.join(', ')}.` : undefined
-    const none = this.#candidates.length === 0 ? `There is no ${this.#what} at all.` : undefined
+    const { one, many } = this.#what
+    const some = this.#candidates.length <= 8 ? `The ${many} are ${this.#candidates.join(', ')}.` : undefined
+    const none = this.#candidates.length === 0 ? `There is no ${one} at all.` : undefined
     this.#complaints.error(
       code,
       path,
-      `there is no ${this.#what} "${name}"`,
+      `there is no ${one} "${name}"`,
       meant === undefined ? (none ?? some) : `Did you mean ${meant}?`,
     )
   }
@@ -169,7 +178,7 @@ function checkMigration(manifest: Manifest, name: string, complaints: Complaints
   if (store !== undefined) {
     const kind = manifest.stores?.[store]?.kind
     if (!names.includes(store))
-      new UnknownNames(names, 'store', complaints).complain('unknown-store', [...path, 'store'], store)
+      new UnknownNames(names, STORES, complaints).complain('unknown-store', [...path, 'store'], store)
     else if (kind !== undefined && kind !== 'postgres') {
       complaints.error(
         'no-database',

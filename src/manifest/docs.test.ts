@@ -24,12 +24,12 @@ describe('what is generated', () => {
 describe('the page', () => {
   it('has examples that Drover takes', async () => {
     const page = await readFile(join(import.meta.dirname, '../../docs/manifest.md'), 'utf8')
-    const [smallest = '', services = '', environments = '', stores = ''] = [
+    const [smallest = '', services = '', environments = '', hosts = '', stores = ''] = [
       ...page.matchAll(/```yaml\n([\s\S]*?)```/g),
     ].map((match) => match[1])
     const repository: FileView = { exists: () => true, list: () => ['go.mod'] }
 
-    for (const text of [smallest, `fleet: f\n${services}${environments}${stores}`]) {
+    for (const text of [smallest, `fleet: f\n${services}${environments}${stores}`, `fleet: f\n${hosts}`]) {
       const { problems } = await loadManifest(text, { file: 'drover.yaml', repository })
 
       assert.deepEqual(problems, [])

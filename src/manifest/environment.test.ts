@@ -84,3 +84,63 @@ describe('an environment', () => {
     )
   })
 })
+
+describe('placement', () => {
+  it('is every host of the environment, those that a service names, or for what must not run twice the first of them', async () => {
+    const { fleet: placed } = await loadManifest(
+      `
+fleet: f
+hosts:
+  edge: edge.example.org
+  web-1: { ssh: a@web-1, labels: [web] }
+  web-2: { ssh: a@web-2, labels: [web, jobs] }
+  spare: spare.example.org
+environments:
+  staging: { branch: main, hosts: [web-2], ports: 1000 }
+  production: { branch: production, hosts: [edge, web, web-1] }
+defaults: { on: [web] }
+services:
+  backend: { port: 3080, language: go }
+  gateway: { port: 8000, language: go, on: [edge, web-2, spare] }
+  jobs: { port: 3004, language: go, singleton: true }
+  mailer: { language: go, on: [jobs, web-1] }
+`,
+      { file: 'drover.yaml' },
+    )
+
+    const places = ['staging', 'production'].map((name) => {
+      const { hosts, services } = forEnvironment(placed!, name)
+      return [hosts.map((host) => host.name), ...services.map((service) => service.hosts)]
+    })
+
+    assert.deepEqual(places, [
+      [['web-2'], ['web-2'], ['web-2'], ['web-2'], ['web-2']],
+      [['edge', 'web-1', 'web-2'], ['web-1', 'web-2'], ['edge', 'web-2'], ['web-1'], ['web-1']],
+    ])
+  })
+
+  it('decides the runtime: systemd wherever there is a host besides local', async () => {
+    const { fleet: mixed } = await loadManifest(
+      `
+fleet: f
+hosts: { web-1: a }
+environments:
+  here: { branch: main }
+  there: { branch: main, hosts: [web-1] }
+  both: { branch: main, hosts: [local, web-1], ports: 1000 }
+  own: { branch: main, hosts: [web-1], ports: 2000, runtime: pm2 }
+services: { backend: { port: 3080, language: go } }
+`,
+      { file: 'drover.yaml' },
+    )
+
+    assert.deepEqual(
+      mixed!.environments.map(({ name, runtime }) => `${name}: ${runtime}`),
+      ['here: pm2', 'there: systemd', 'both: systemd', 'own: pm2'],
+    )
+    assert.deepEqual(
+      mixed!.hosts.map(({ name }) => name),
+      ['local', 'web-1'],
+    )
+  })
+})

@@ -1,7 +1,7 @@
 import { nearMiss } from '../problem/near-miss.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Environment, Fleet, HostDefinition, PlacedService, Service, Store, Value } from './fleet.ts'
-import { placement } from './placement.ts'
+import { hostWords, placement } from './placement.ts'
 
 /** A fleet as one environment has it. */
 export interface ResolvedEnvironment {
@@ -16,12 +16,13 @@ export interface ResolvedEnvironment {
 export function forEnvironment(fleet: Fleet, name: string): ResolvedEnvironment {
   const environment = fleet.environments.find((candidate) => candidate.name === name)
   if (environment === undefined) throw unknownEnvironment(fleet, name)
+  const words = hostWords(fleet.hosts)
   return {
     environment,
     hosts: environment.hosts.flatMap((host) => fleet.hosts.filter((candidate) => candidate.name === host)),
     services: fleet.services.map((service) => ({
       ...inEnvironment(service, environment),
-      hosts: placement(service, environment.hosts, fleet.hosts),
+      hosts: placement(service, environment.hosts, words),
     })),
   }
 }

@@ -2,6 +2,7 @@ import { problem, sortProblems } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import { checkEnvironments } from './check-environments.ts'
 import { checkFolders } from './check-folders.ts'
+import { checkHosts } from './check-hosts.ts'
 import { checkPorts } from './check-ports.ts'
 import { checkServices } from './check-services.ts'
 import type { FileView } from './detect.ts'
@@ -42,6 +43,7 @@ export async function loadManifest(text: string, { file, repository }: LoadOptio
   if (manifest === undefined) return { problems: sortProblems(complaints.problems) }
 
   checkServices(manifest, complaints)
+  checkHosts(manifest, complaints)
   if (checkEnvironments(manifest, complaints)) checkPorts(manifest, complaints)
   const languages = await checkFolders(manifest, complaints, repository)
   const all = sortProblems(complaints.problems)

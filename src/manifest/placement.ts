@@ -1,23 +1,34 @@
 import { LOCAL_HOST } from './fleet.ts'
 import type { HostDefinition, Service } from './fleet.ts'
 
-/** The hosts that names and labels mean, each once: in the order of the words, those of a label in the order of the file. */
-export function hostsNamed(words: readonly string[], hosts: readonly HostDefinition[]): string[] {
-  return [...new Set(words.flatMap((word) => hostsOf(word, hosts)))]
+/** What a name or label means: names of hosts, in the order of the file. A word that nothing has is not among them. */
+export type HostWords = ReadonlyMap<string, readonly string[]>
+
+export function hostWords(hosts: readonly HostDefinition[]): HostWords {
+  const words = new Map<string, string[]>([[LOCAL_HOST.name, [LOCAL_HOST.name]]])
+  for (const { name, labels } of hosts) {
+    for (const label of labels) {
+      const having = words.get(label)
+      if (having === undefined) words.set(label, [name])
+      else having.push(name)
+    }
+  }
+  for (const { name } of hosts) words.set(name, [name])
+  return words
 }
 
-function hostsOf(word: string, hosts: readonly HostDefinition[]): string[] {
-  if (word === LOCAL_HOST.name || hosts.some(({ name }) => name === word)) return [word]
-  return hosts.filter(({ labels }) => labels.includes(word)).map(({ name }) => name)
+/** The hosts that names and labels mean, each once: in the order of the words, those of a label in the order of the file. */
+export function hostsNamed(named: readonly string[], words: HostWords): string[] {
+  return [...new Set(named.flatMap((word) => words.get(word) ?? []))]
 }
 
 /** Of an environment's hosts those that a service runs on, in the environment's order. */
 export function placement(
   service: Pick<Service, 'on' | 'port' | 'singleton'>,
   environment: readonly string[],
-  hosts: readonly HostDefinition[],
+  words: HostWords,
 ): string[] {
-  const chosen = service.on === undefined ? undefined : new Set(hostsNamed(service.on, hosts))
+  const chosen = service.on === undefined ? undefined : new Set(hostsNamed(service.on, words))
   const possible = environment.filter((host) => chosen?.has(host) ?? true)
   return runsOnce(service) ? possible.slice(0, 1) : possible
 }

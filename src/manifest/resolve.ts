@@ -12,8 +12,9 @@ import type {
   Store,
   Value,
 } from './fleet.ts'
-import { hostsNamed } from './placement.ts'
+import { hostsNamed, hostWords } from './placement.ts'
 import { builtIn } from './schema.ts'
+import type { HostWords } from './placement.ts'
 import type { Manifest, ManifestEnvironment } from './schema.ts'
 
 /** What the conventions make of a manifest. All of it assumes that `check-*.ts` found nothing wrong. */
@@ -23,8 +24,9 @@ export type Languages = ReadonlyMap<string, Language>
 export function resolveFleet(manifest: Manifest, languages: Languages): Fleet {
   const stores = storesOf(manifest)
   const declared = hostsOf(manifest)
+  const words = hostWords(declared)
   const environments = Object.entries(manifest.environments).map(([name, environment]) =>
-    resolveEnvironment(name, environment, declared),
+    resolveEnvironment(name, environment, words),
   )
   const usesLocal = environments.some(({ hosts }) => hosts.includes(LOCAL_HOST.name))
   return {
@@ -147,13 +149,9 @@ function migration(given: NonNullable<Manifest['services'][string]['migrate']>, 
   }
 }
 
-function resolveEnvironment(
-  name: string,
-  given: ManifestEnvironment,
-  declared: readonly HostDefinition[],
-): Environment {
+function resolveEnvironment(name: string, given: ManifestEnvironment, words: HostWords): Environment {
   const { branch, ports, strategy, warm, keep, router, root } = { ...builtIn.environment, root: undefined, ...given }
-  const hosts = hostsNamed(given.hosts ?? builtIn.environment.hosts, declared)
+  const hosts = hostsNamed(given.hosts ?? builtIn.environment.hosts, words)
   const onlyLocal = hosts.every((host) => host === LOCAL_HOST.name)
   const { watch, errors, requests } = { ...builtIn.verify, ...given.verify }
   return {

@@ -91,14 +91,14 @@ const rollingKeys = {
 
 const strategy = z.union(
   [
-    oneOf(['together', 'rolling']).transform((word) =>
-      word === 'together' ? ('together' as const) : { rolling: { batch: builtInBatch } },
-    ),
     mapping({
       rolling: mapping(rollingKeys)
         .transform(({ batch = builtInBatch }) => ({ batch }))
         .meta({ description: 'Batch by batch.' }),
     }),
+    oneOf(['together', 'rolling']).transform((word) =>
+      word === 'together' ? ('together' as const) : { rolling: { batch: builtInBatch } },
+    ),
   ],
   { error: expecting('together, rolling or a mapping') },
 )

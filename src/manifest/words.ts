@@ -131,15 +131,20 @@ export const hostFolder = text(
   'Give an absolute path, such as /opt/pakashop, of letters, digits and . _ @ + -.',
 ).meta({ title: 'absolute path' })
 
-/** Anything that begins with `-` would be an option to ssh. */
-export const sshDestination = text(
-  'a destination for ssh',
-  /^(?=.{1,250}$)(?!ssh:)[A-Za-z0-9_][A-Za-z0-9._@%:-]*$/,
-  'Write user@host, or an alias of your ssh configuration.',
-)
-  .refine((word) => !/^[^:]*:[^:]*$/.test(word), {
-    error: message('is a host with a port, which ssh takes for a name', 'Write { ssh: user@host, port: 2222 }.'),
-  })
+const destinationHint = 'Write user@host, or an alias of your ssh configuration.'
+
+/** With several colons an IPv6 address. Anything that begins with `-` would be an option to ssh. */
+const DESTINATION = /^(?=.{1,250}$)[A-Za-z0-9_][A-Za-z0-9._@%-]*(?:(?::[A-Fa-f0-9]*){2,7})?$/
+
+function destinationError({ input }: { readonly input?: unknown }): string {
+  const hasPort = typeof input === 'string' && /^[^:/]+:\d+$/.test(input)
+  const hint = hasPort ? 'Write { ssh: user@host, port: 2222 }.' : destinationHint
+  return expecting('a destination for ssh', hint)({ input })
+}
+
+export const sshDestination = z
+  .string({ error: destinationError })
+  .regex(DESTINATION, { error: destinationError })
   .meta({ title: 'destination for ssh' })
 
 /** It stands in nginx's configuration. */

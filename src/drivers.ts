@@ -25,7 +25,9 @@ import type { Language } from './manifest/fleet.ts'
 import { refusal } from './problem/problem.ts'
 import type { Context, SecretSource } from './release/context.ts'
 import type { ControlPlane } from './release/control-plane.ts'
+import type { HostOperations } from './release/host-operations.ts'
 import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
+import { makeHostOperations } from './release/make-host-operations.ts'
 import { permits } from './release/permit.ts'
 import { recordStore } from './release/record-store.ts'
 import type { RecordStore, Sql } from './release/record-store.ts'
@@ -52,6 +54,7 @@ export interface ControlPlaneOptions {
 
 export interface OpenedControlPlane {
   readonly controlPlane: ControlPlane
+  readonly hostOperations: HostOperations
   health(): Promise<{ ok: boolean; detail?: string }>
   /** What it does for itself once an hour, now. */
   upkeep(): Promise<void>
@@ -113,6 +116,12 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   const opened = opening.move()
   return {
     controlPlane: makeControlPlane(parts),
+    hostOperations: makeHostOperations({
+      hosts,
+      local,
+      folder: options.folder,
+      ...(options.ssh === undefined ? {} : { ssh: options.ssh }),
+    }),
     health: () => health(database),
     upkeep: () => upkeep(upkeepParts, Date.now()),
     close: () => opened.disposeAsync(),

@@ -12,18 +12,12 @@ export interface DeclaredEnvironment {
   readonly name: string
   /** Folder on the host; absent means the default. */
   readonly root?: string
-  readonly services: readonly DeclaredService[]
   /** The environment's other hosts. */
   readonly peers: readonly string[]
-}
-
-export interface DeclaredService {
-  readonly name: string
-  readonly language: Language
-  /** With the environment's offset. */
-  readonly port?: number
-  /** It runs on this host; else the host only leads to it. */
-  readonly here: boolean
+  /** Of every service that answers, with the environment's offset: a host leads to all of them, and runs some. */
+  readonly ports: Readonly<Record<string, number>>
+  /** Of the services that run on this host, each once. */
+  readonly languages: readonly Language[]
 }
 
 /** In the order of the file. */
@@ -38,12 +32,10 @@ export function declaredHosts(fleet: Fleet): DeclaredHost[] {
         name: environment.name,
         ...(environment.root === undefined ? {} : { root: environment.root }),
         peers: environment.hosts.filter((other) => other !== host.name),
-        services: services.map(({ name, language, port, hosts }) => ({
-          name,
-          language,
-          ...(port === undefined ? {} : { port }),
-          here: hosts.includes(host.name),
-        })),
+        ports: Object.fromEntries(services.flatMap(({ name, port }) => (port === undefined ? [] : [[name, port]]))),
+        languages: [
+          ...new Set(services.filter(({ hosts }) => hosts.includes(host.name)).map(({ language }) => language)),
+        ].sort(),
       })),
   }))
 }

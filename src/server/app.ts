@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { problem } from '../problem/problem.ts'
 import type { ControlPlane } from '../release/control-plane.ts'
+import type { HostOperations } from '../release/host-operations.ts'
 import type { Secret } from '../secrets/secret.ts'
 import { authentication } from './authentication.ts'
 import { complaintOf } from './complaints.ts'
@@ -10,11 +11,13 @@ import { addControlRoutes } from './control-routes.ts'
 import { addEnvironmentRoutes } from './environment-routes.ts'
 import { answerTo, usage } from './failures.ts'
 import type { Answer } from './failures.ts'
+import { addHostRoutes } from './host-routes.ts'
 import { addReleaseRoutes } from './release-routes.ts'
 import { limitedBody, shallowBody } from './request-body.ts'
 
 export interface AppOptions {
   readonly controlPlane: ControlPlane
+  readonly hostOperations: HostOperations
   readonly token: Secret
   readonly version: string
   readonly health: () => Promise<Health>
@@ -56,6 +59,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   addControlRoutes(app, serving)
   addReleaseRoutes(app, serving)
   addEnvironmentRoutes(app, serving)
+  addHostRoutes(app, serving)
   addDocument(app, options.version)
   app.notFound((c) => {
     const hint = 'GET /openapi.json describes every route.'

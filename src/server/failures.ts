@@ -12,6 +12,7 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   'release/plan-changed',
   'release/active',
   'release/permit-lost',
+  'hosts/plan-changed',
 ])
 
 export interface Answer {

@@ -4,6 +4,8 @@ import { z } from '@hono/zod-openapi'
 import type { EnvironmentStatus, LogLine } from '../release/control-plane.ts'
 import type { PlanDocument, ReleaseDocument, StatusDocument } from '../release/documents.ts'
 import type { EventBody, Order, ReleaseEvent, Request } from '../release/records.ts'
+import type { BootstrapEvent, BootstrapPlan, HostReport } from '../release/host-operations.ts'
+import { bootstrapEventSchema, bootstrapPlanSchema, hostReportSchema } from './host-schemas.ts'
 import { requestBody } from './requests.ts'
 import { eventSchema, logLineSchema, planSchema, releaseSchema, statusSchema } from './schemas.ts'
 import { testingClient } from './testing-client.ts'
@@ -50,6 +52,9 @@ suite('the OpenAPI document', () => {
       'post /v1/fleets/{fleet}/environments/{environment}/releases',
       'post /v1/fleets/{fleet}/environments/{environment}/releases/{number}/cancel',
       'post /v1/fleets/{fleet}/environments/{environment}/teardown',
+      'post /v1/hosts/bootstrap',
+      'post /v1/hosts/look',
+      'post /v1/hosts/plan',
       'post /v1/shutdown',
     ])
     for (const [path, methods] of Object.entries(document.paths)) {
@@ -104,10 +109,13 @@ test('the schemas say what the types say', () => {
     Same<z.infer<typeof eventSchema>, ReleaseEvent>,
     Same<z.infer<typeof eventSchema>['body'], EventBody>,
     Same<z.infer<typeof logLineSchema>, LogLine>,
+    Same<z.infer<typeof hostReportSchema>, HostReport>,
+    Same<z.infer<typeof bootstrapPlanSchema>, BootstrapPlan>,
+    Same<z.infer<typeof bootstrapEventSchema>, BootstrapEvent>,
     Same<z.infer<typeof requestBody>, Request>,
     Same<z.infer<typeof requestBody>['order'], Order>,
     Same<z.infer<typeof statusSchema>['services'], EnvironmentStatus['services']>,
-  ] = [true, true, true, true, true, true, true, true, true]
+  ] = [true, true, true, true, true, true, true, true, true, true, true, true]
 
   assert.ok(same.every(Boolean))
 })

@@ -13,6 +13,7 @@ import { lockHome } from './lock.ts'
 import { runServer } from './run.ts'
 import { serve } from './serve.ts'
 import { testingControlPlane } from './testing-control-plane.ts'
+import { testingHostOperations } from './testing-host-operations.ts'
 
 let folder: string
 let home: Home
@@ -36,7 +37,12 @@ async function running(
     host: '127.0.0.1',
     port,
     version: '0.1.0',
-    open: async () => ({ controlPlane, health: async () => ({ ok: true }), close: () => controlPlane.close() }),
+    open: async () => ({
+      controlPlane,
+      hostOperations: testingHostOperations(),
+      health: async () => ({ ok: true }),
+      close: () => controlPlane.close(),
+    }),
     signal: stop.signal,
     ready: (address, crashed) => resolve({ address, crashed }),
     log: () => {},

@@ -2,6 +2,7 @@ import { ensureToken, readAddress, removeAddress, writeAddress } from './home.ts
 import type { Home, ServerAddress } from './home.ts'
 import { lockHome } from './lock.ts'
 import type { ControlPlane } from '../release/control-plane.ts'
+import type { HostOperations } from '../release/host-operations.ts'
 import { createApp } from './app.ts'
 import type { Health } from './app.ts'
 import { serve } from './serve.ts'
@@ -9,6 +10,7 @@ import { serve } from './serve.ts'
 /** A control plane with what it stands on, ready to work. */
 export interface OpenControlPlane {
   readonly controlPlane: ControlPlane
+  readonly hostOperations: HostOperations
   health(): Promise<Health>
   /** Stops working and lets go of everything; a release under way can be taken up later. */
   close(): Promise<void>
@@ -40,9 +42,10 @@ export async function runServer(options: RunOptions): Promise<void> {
   undo.defer(() => opened.close())
   const stopped = new AbortController()
   const closing = AbortSignal.any([options.signal, stopped.signal])
-  const { controlPlane } = opened
+  const { controlPlane, hostOperations } = opened
   const app = createApp({
     controlPlane,
+    hostOperations,
     health: () => opened.health(),
     token,
     version,

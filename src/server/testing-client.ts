@@ -4,6 +4,7 @@ import { createApp } from './app.ts'
 import type { AppOptions } from './app.ts'
 import { testingControlPlane } from './testing-control-plane.ts'
 import type { TestingControlPlane, TestingOptions } from './testing-control-plane.ts'
+import { testingHostOperations } from './testing-host-operations.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
 
@@ -24,6 +25,7 @@ export function testingClient(options: TestingOptions & Partial<AppOptions> = {}
   const log: string[] = []
   const app = createApp({
     controlPlane,
+    hostOperations: testingHostOperations(),
     token: new Secret(TOKEN),
     version: '0.1.0',
     health: async () => ({ ok: true }),

@@ -14,6 +14,7 @@ async function startServer({ host, port, home, ready }: ServerOptions): Promise<
   const { homeIn } = await import('../../src/server/home.ts')
   const { runServer } = await import('../../src/server/run.ts')
   const { testingControlPlane } = await import('../../src/server/testing-control-plane.ts')
+  const { testingHostOperations } = await import('../../src/server/testing-host-operations.ts')
   const stop = new AbortController()
   process.once('SIGTERM', () => stop.abort()).once('SIGINT', () => stop.abort())
   const services = env['DROVER_TEST_SERVICES']?.split(' ')
@@ -25,7 +26,8 @@ async function startServer({ host, port, home, ready }: ServerOptions): Promise<
     version,
     open: async () => {
       const controlPlane = testingControlPlane(services === undefined ? pace : { ...pace, services })
-      return { controlPlane, health: async () => ({ ok: true }), close: () => controlPlane.close() }
+      const hostOperations = testingHostOperations()
+      return { controlPlane, hostOperations, health: async () => ({ ok: true }), close: () => controlPlane.close() }
     },
     signal: stop.signal,
     ready,

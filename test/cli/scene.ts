@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { runDrover } from '../../src/cli/run.ts'
+import type { HostOperations } from '../../src/release/host-operations.ts'
 import { Secret } from '../../src/secrets/secret.ts'
 import { createApp } from '../../src/server/app.ts'
 import { serve } from '../../src/server/serve.ts'
 import type { Served } from '../../src/server/serve.ts'
 import { testingControlPlane } from '../../src/server/testing-control-plane.ts'
 import type { TestingControlPlane, TestingOptions } from '../../src/server/testing-control-plane.ts'
+import { testingHostOperations } from '../../src/server/testing-host-operations.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
 export const MAIN = join(import.meta.dirname, 'main.ts')
@@ -47,6 +49,11 @@ export interface Scene {
   restart(): Promise<void>
 }
 
+interface Planes {
+  readonly controlPlane: TestingControlPlane
+  readonly hostOperations: HostOperations
+}
+
 /** Open until the test, or the file, that owns it has ended. */
 export async function openScene(
   owner: { after(close: () => Promise<void>): void },
@@ -54,7 +61,8 @@ export async function openScene(
 ): Promise<Scene> {
   const repository = makeRepository()
   const controlPlane = testingControlPlane(options)
-  let api = await open(controlPlane)
+  const planes = { controlPlane, hostOperations: testingHostOperations() }
+  let api = await open(planes)
   owner.after(async () => {
     await controlPlane.close()
     await api.close()
@@ -72,15 +80,16 @@ export async function openScene(
       spawn(process.execPath, [MAIN, ...words], { cwd: repository, env, ...spawnOptions }),
     restart: async () => {
       await api.close()
-      api = await open(controlPlane, port)
+      api = await open(planes, port)
     },
   }
 }
 
-async function open(controlPlane: TestingControlPlane, port = 0): Promise<Served> {
+async function open({ controlPlane, hostOperations }: Planes, port = 0): Promise<Served> {
   const closing = new AbortController()
   const app = createApp({
     controlPlane,
+    hostOperations,
     token: new Secret(TOKEN),
     version: '0.1.0',
     health: async () => ({ ok: true }),

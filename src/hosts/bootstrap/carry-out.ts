@@ -6,38 +6,38 @@ import type { Work } from './item.ts'
 
 /** Everything that bootstrap makes on its way lies here; a second bootstrap of the same host waits for the first. */
 const FENCE = { root: '/var/lib/drover/bootstrap', number: 0 }
-const UPLOAD_OR_ACT_MS = 120_000
+const ACT_MS = 120_000
 
 export interface CarryOutOptions {
   /** How the login becomes root. */
   readonly rights: 'root' | 'sudo'
-  readonly signal?: AbortSignal
-  readonly onBegin: (work: Work) => void
-  readonly onDone: (work: Work, ms: number) => void
+  readonly signal: AbortSignal
 }
 
+export type Progress =
+  | { readonly kind: 'begin'; readonly item: string }
+  | { readonly kind: 'done'; readonly item: string; readonly ms: number }
+
 /** Does what a plan says, item by item. Cut off anywhere, it is simply done again, by a new plan. */
-export async function carryOut(host: Host, works: readonly Work[], options: CarryOutOptions): Promise<void> {
-  const { rights, signal, onBegin, onDone } = options
+export async function* carryOut(
+  host: Host,
+  works: readonly Work[],
+  { rights, signal }: CarryOutOptions,
+): AsyncGenerator<Progress> {
   const root = asRoot(host, rights)
   const done: string[] = []
   for (const work of works.filter(({ sign }) => sign === 'add' || sign === 'change')) {
+    const { name, upload, operations, timeoutMs = ACT_MS } = work
     const began = performance.now()
-    onBegin(work)
+    yield { kind: 'begin', item: name }
     try {
-      const { upload, operations, name, timeoutMs = UPLOAD_OR_ACT_MS } = work
-      if (upload !== undefined) await host.upload(upload.folder, upload.target, signal === undefined ? {} : { signal })
-      await act(root, FENCE, operations, {
-        label: name,
-        claims: ['bootstrap'],
-        timeoutMs,
-        ...(signal === undefined ? {} : { signal }),
-      })
+      if (upload !== undefined) await host.upload(upload.folder, upload.target, { signal })
+      await act(root, FENCE, operations, { label: name, claims: ['bootstrap'], timeoutMs, signal })
     } catch (error) {
       throw error instanceof Refusal ? stopped(error, work, done) : error
     }
-    done.push(work.name)
-    onDone(work, performance.now() - began)
+    done.push(name)
+    yield { kind: 'done', item: name, ms: performance.now() - began }
   }
 }
 

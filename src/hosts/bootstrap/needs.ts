@@ -25,8 +25,8 @@ export interface HostNeeds {
 export interface EnvironmentNeeds {
   /** `<fleet>-<environment>` */
   readonly name: string
-  /** Every service that answers on this host, run by it or not. */
-  readonly services: readonly { readonly name: string; readonly port: number }[]
+  /** Of every service that answers on this host, run by it or not. */
+  readonly ports: Readonly<Record<string, number>>
 }
 
 export interface Access {

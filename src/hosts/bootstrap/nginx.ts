@@ -13,9 +13,9 @@ include ${UPSTREAMS_FOLDER}/*.conf;
  * The system's nginx reads only what root has laid. A file of the deploy user's would be a way to become root: nginx
  * opens the logs that its configuration names as root, and writes into them what a request says.
  */
-export function upstreamsOf({ name, services }: EnvironmentNeeds): string {
-  return services
-    .map((service) => `upstream ${name}-${service.name} { server 127.0.0.1:${service.port}; keepalive 16; }\n`)
+export function upstreamsOf({ name, ports }: EnvironmentNeeds): string {
+  return Object.entries(ports)
+    .map(([service, port]) => `upstream ${name}-${service} { server 127.0.0.1:${port}; keepalive 16; }\n`)
     .join('')
 }
 
@@ -46,8 +46,8 @@ ${NGINX_DIGEST} >${NGINX_STAMP}`
 /** The services by name for the nginx of the system, which is the public one. */
 export const nginx: Judge = ({ environments }, { nginx, programs }) => {
   const name = 'nginx'
-  const wanted = environments.filter(({ services }) => services.length > 0)
-  const count = wanted.reduce((sum, { services }) => sum + services.length, 0)
+  const wanted = environments.filter(({ ports }) => Object.keys(ports).length > 0)
+  const count = wanted.reduce((sum, { ports }) => sum + Object.keys(ports).length, 0)
   const what = `${NGINX_FILE} names ${count} ${count === 1 ? 'service' : 'services'} for the public nginx`
   if (programs.has('nginx') && !nginx.hasFolder) {
     return same(name, `no folder ${NGINX_FILE.slice(0, NGINX_FILE.lastIndexOf('/'))}: services are not named`)

@@ -42,7 +42,8 @@ async function lay(program: string, bin: string): Promise<void> {
 
 /** The GNU C library that this program was made for; a newer one has all of it. */
 function neededGlibc(): string | undefined {
-  process.report.excludeNetwork = true
+  // Else it resolves the names of all peers of this process; the types do not know the setting yet.
+  Object.assign(process.report, { excludeNetwork: true })
   const report: unknown = process.report.getReport()
   const header = typeof report === 'object' && report !== null && 'header' in report ? report.header : undefined
   if (typeof header !== 'object' || header === null || !('glibcVersionCompiler' in header)) return undefined

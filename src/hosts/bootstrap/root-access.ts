@@ -6,7 +6,7 @@ import { SUDOERS_FILE } from './places.ts'
 import type { HostState } from './state.ts'
 
 /** The line `VERSION=3` of a helper's text. */
-function versionOfHelper(text: string): number | undefined {
+export function versionOfHelper(text: string): number | undefined {
   const digits = /^VERSION=(\d+)$/m.exec(text)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
   /** Most bytes kept of each stream; the middle of a longer one is left out. Default 1 MiB. */
   readonly maxOutputBytes?: number
+  /** It stays for hours: it must not take the place of commands that come and go. */
+  readonly standing?: boolean
 }
 
 /** Shaped alike for success and failure; a command that could not be started has `exitCode` undefined and `failure`. */

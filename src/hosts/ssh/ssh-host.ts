@@ -27,6 +27,7 @@ export function sshHost(options: SshOptions): Host {
   const places = slots(SESSIONS_AT_ONCE)
 
   async function run(command: Command, runOptions: SessionOptions = {}): Promise<Outcome> {
+    if (runOptions.standing === true) return runInSession(lineOfFollowers, command, runOptions)
     const has = await places.take(runOptions.signal)
     try {
       return await runInSession(line, command, runOptions)

@@ -49,6 +49,10 @@ export interface SlotReport extends SlotRef {
   readonly restarts: number
   /** Milliseconds since the epoch. */
   readonly startedAt?: number
+  /** What the slot uses now, children included, where the runtime knows it. */
+  readonly memoryBytes?: number
+  /** Processor time since it was started last. */
+  readonly cpuMs?: number
 }
 
 export interface RuntimeCapabilities {

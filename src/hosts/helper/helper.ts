@@ -33,10 +33,11 @@ export function asRoot(argv: readonly string[]): RootCall {
   return { program: 'sh', argv: ['-c', AS_ROOT, 'sh', HELPER_PATH, ...argv], env: { LC_ALL: 'C' } }
 }
 
-/** The same for use inside of a larger script: its `$1` to `$n` are these, and `"$@"` calls the helper. */
-export function asRootWords(argv: readonly string[]): readonly string[] {
-  return ['sh', '-c', AS_ROOT, 'sh', HELPER_PATH, ...argv]
+/** The same inside of a larger script: `as_root version`. */
+export const AS_ROOT_FUNCTION = `as_root() {
+  if [ "$(id -u)" -eq 0 ]; then ${HELPER_PATH} "$@"; else LC_ALL=C sudo -n -- ${HELPER_PATH} "$@"; fi
 }
+`
 
 /** Refuses unless `drover-host version` answered with this version or a newer one. */
 export function checkVersion(

@@ -9,17 +9,17 @@ export const UNIT_FOLDER = '/etc/systemd/system'
 
 /** The template of a service; its instances are `a` and `b`. */
 export function templateUnit(owner: UnitOwner, service: string): string {
-  return `${prefixOf(owner)}-${service}@.service`
+  return `${unitPrefix(owner)}-${service}@.service`
 }
 
 /** The unit of one slot. */
 export function slotUnit(owner: UnitOwner, service: string, slot: string): string {
-  return `${prefixOf(owner)}-${service}@${slot}.service`
+  return `${unitPrefix(owner)}-${service}@${slot}.service`
 }
 
 /** The nginx of an environment. */
 export function routerUnit(owner: UnitOwner): string {
-  return `${prefixOf(owner)}-router.service`
+  return `${unitPrefix(owner)}-router.service`
 }
 
 /**
@@ -35,6 +35,7 @@ export function unitStream(units: ReadonlyMap<string, string>): string {
   return [...units].map(([name, text]) => `=== ${name}\n${text}`).join('')
 }
 
-function prefixOf({ fleet, environment }: UnitOwner): string {
+/** Begins the name of every unit of an environment. */
+export function unitPrefix({ fleet, environment }: UnitOwner): string {
   return `${fleet}-${environment}`
 }

@@ -1,0 +1,8 @@
+import type { UnitOwner } from '../../hosts/helper/units.ts'
+import type { Host } from '../../hosts/host.ts'
+
+/** One environment on one host. */
+export interface SystemdPlace extends UnitOwner {
+  readonly host: Host
+  readonly root: string
+}

@@ -1,0 +1,48 @@
+# What a host says of slots: their files, and their units as systemd sees them. Changes nothing.
+#
+#   sh survey.sh <root> <prefix of units> <templates 0|1> <ports, separated by blanks> [<slot folder>...]
+#
+# Without slot folders it tells of all there are. Prints, for each slot, two lines:
+#   slot <service> <a|b> <unit> <wanted 0|1>
+#   the first line of slot.json, or an empty line
+# With templates:
+#   systemd <version>
+#   reload                             when systemd has not read all units that were laid
+#   template <sha256> <file>           for each service
+# For each of the ports that something listens on:
+#   port <port>
+# Then what `systemctl show` says of the units, in blocks.
+root=$1 prefix=$2 templates=$3 ports=$4
+shift 4
+[ $# -gt 0 ] || set -- "$root"/slots/*/[ab]
+units='' files=''
+for slot; do
+  name=${slot##*/} service=${slot%/*}
+  service=${service##*/}
+  [ "$service" != '*' ] || continue
+  wanted=0 json=
+  [ ! -e "$slot/wanted" ] || wanted=1
+  { IFS= read -r json <"$slot/slot.json"; } 2>/dev/null
+  unit=$prefix-$service@$name.service
+  printf 'slot %s %s %s %s\n%s\n' "$service" "$name" "$unit" "$wanted" "$json"
+  units="$units $unit"
+  files="$files /etc/systemd/system/$prefix-$service@.service"
+done
+if [ "$templates" = 1 ]; then
+  systemctl --version | sed 's/^systemd \([0-9]*\).*/systemd \1/;q'
+  [ ! -e /run/drover-host.reload ] || echo reload
+  sha256sum $files 2>/dev/null | sed 's/^/template /'
+fi
+if [ -n "$ports" ]; then
+  # Local address and port in hexadecimal, field 2; state 0A is LISTEN.
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports="$ports" '
+    BEGIN {
+      count = split(ports, wanted, " ")
+      for (i = 1; i <= count; i++) port_of[sprintf("%04X", wanted[i])] = wanted[i]
+    }
+    $4 == "0A" {
+      hex = substr($2, length($2) - 3)
+      if (hex in port_of && !(hex in seen)) { seen[hex] = 1; print "port", port_of[hex] }
+    }'
+fi
+[ -z "$units" ] || TZ=UTC systemctl show --timestamp=us+utc --property=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,MemoryCurrent,CPUUsageNSec -- $units

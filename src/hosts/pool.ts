@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { HostDefinition } from '../manifest/fleet.ts'
+import { ipAddress } from './address.ts'
 import type { Host } from './host.ts'
 import { sshAddress } from './ssh/address.ts'
 import { sshHost } from './ssh/ssh-host.ts'
@@ -22,10 +23,12 @@ export interface HostPoolOptions {
   readonly ssh?: SshSettings
 }
 
+const LOOPBACK = '127.0.0.1'
+
 export interface HostPool {
   /** The same host for the same definition, so that its connection is shared. No connection is made here. */
   of(definition: HostDefinition): Host
-  /** Where other hosts reach it. */
+  /** The IP address at which other hosts reach it; a Refusal when nobody has said it and it cannot be found out. */
   address(definition: HostDefinition): Promise<string>
   close(): Promise<void>
 }
@@ -46,10 +49,10 @@ export function hostPool({ local, run, folder, ssh = {} }: HostPoolOptions): Hos
       opened.set(key, host)
       return host
     },
-    async address({ address, ssh: reach }) {
-      if (address !== undefined) return address
-      if (reach === undefined) return '127.0.0.1'
-      return sshAddress({ ...ssh, destination: reach.destination, run })
+    async address({ name, address, ssh: reach }) {
+      if (address === undefined && reach === undefined) return LOOPBACK
+      const given = address ?? (await sshAddress({ ...ssh, destination: reach!.destination, run }))
+      return ipAddress(name, given)
     },
     async close() {
       await Promise.all([...opened.values()].map((host) => host.close()))

@@ -31,10 +31,13 @@ import { makeHostOperations } from './release/make-host-operations.ts'
 import { permits } from './release/permit.ts'
 import { recordStore } from './release/record-store.ts'
 import type { RecordStore, Sql } from './release/record-store.ts'
+import type { EnvironmentRef } from './release/records.ts'
 import { defineRelease } from './release/release.ts'
+import { laneOf } from './release/scope.ts'
 import { startUpkeep, upkeep } from './release/upkeep.ts'
 import { nginxRouter } from './routers/nginx/nginx-router.ts'
 import { pm2Runtime } from './runtimes/pm2/pm2-runtime.ts'
+import { systemdRuntime } from './runtimes/systemd/systemd-runtime.ts'
 import { readEnvFile } from './secrets/env-file.ts'
 import { Secret } from './secrets/secret.ts'
 import { openRepository } from './source/repository.ts'
@@ -164,7 +167,8 @@ async function makeContext(
   { sql, records, local, hosts }: Parts,
   { worker, epoch }: Identity,
 ): Promise<Context> {
-  const runtimes = { pm2: pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 }) }
+  const pm2 = pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 })
+  const runtimes = { pm2: () => pm2, systemd: perEnvironment(systemdRuntime) }
   const routers = {
     nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }),
   }
@@ -185,7 +189,7 @@ async function makeContext(
     host: (definition) => hosts.of(definition),
     address: (definition) => hosts.address(definition),
     buildHost: local,
-    runtime: (name) => named(runtimes, 'runtime', name),
+    runtime: (name, environment) => named(runtimes, 'runtime', name)(environment),
     router: (name) => named(routers, 'router', name),
     builder: (language) => builders[language],
     repository: (_fleet, url) => {
@@ -202,6 +206,17 @@ async function makeContext(
     },
     reach: (point) => (options.faults ?? NO_FAULTS).reach(point),
     log: options.log,
+  }
+}
+
+/** One driver for each environment: what is under way in it is known to the driver alone. */
+function perEnvironment<T>(make: (environment: EnvironmentRef) => T): (environment: EnvironmentRef) => T {
+  const made = new Map<string, T>()
+  return ({ fleet, environment }) => {
+    const lane = laneOf({ fleet, environment })
+    const driver = made.get(lane) ?? make({ fleet, environment })
+    made.set(lane, driver)
+    return driver
   }
 }
 

@@ -1,6 +1,14 @@
 import type { LogLine } from '../../release/control-plane.ts'
 import type { PlanDocument, ReleaseDocument, StatusDocument } from '../../release/documents.ts'
+import type {
+  BootstrapEvent,
+  BootstrapOrder,
+  BootstrapPlan,
+  HostReport,
+  LookOptions,
+} from '../../release/host-operations.ts'
 import type { EnvironmentRef, ReleaseEvent, ReleaseRef, Request } from '../../release/records.ts'
+import type { DeclaredHost } from '../../manifest/declared-hosts.ts'
 import { ConnectionLost, ask, askFor, failureFrom } from './http.ts'
 import type { Call, Endpoint } from './http.ts'
 import { serverSentEvents } from './server-sent-events.ts'
@@ -29,6 +37,10 @@ export interface Client {
   environments(): Promise<readonly EnvironmentRef[]>
   logs(environment: EnvironmentRef, wanted: LogsWanted): AsyncGenerator<LogLine>
   teardown(environment: EnvironmentRef, actor: string): Promise<void>
+  look(host: DeclaredHost, options?: LookOptions): Promise<HostReport>
+  planBootstrap(order: BootstrapOrder): Promise<BootstrapPlan>
+  /** Ends after the event `ended`, or when the connection ends: then with ConnectionLost. */
+  bootstrap(order: BootstrapOrder, signal?: AbortSignal): AsyncGenerator<BootstrapEvent>
   shutdown(): Promise<void>
 }
 
@@ -51,6 +63,9 @@ export function clientOf(endpoint: Endpoint): Client {
     teardown: async (environment, actor) => {
       await post(`${pathOf(environment)}/teardown`, { actor })
     },
+    look: (host, options) => post('/v1/hosts/look', { host, ...options }),
+    planBootstrap: (order) => post('/v1/hosts/plan', order),
+    bootstrap: (order, signal) => bootstrapEvents(endpoint, order, signal),
     shutdown: async () => {
       await ask(endpoint, { method: 'POST', path: '/v1/shutdown' })
     },
@@ -76,7 +91,7 @@ async function* releaseEvents(
     headers,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }
-  for await (const event of streamed<ReleaseEvent>(endpoint, call)) {
+  for await (const event of streamed<ReleaseEvent>(endpoint, { method: 'GET', ...call })) {
     yield event
     if (event.body.kind === 'ended') return
   }
@@ -87,15 +102,32 @@ async function* logLines(endpoint: Endpoint, environment: EnvironmentRef, wanted
   const query = new URLSearchParams({ lines: String(wanted.lines), follow: String(wanted.follow) })
   for (const service of wanted.services) query.append('service', service)
   yield* streamed<LogLine>(endpoint, {
+    method: 'GET',
     path: `${pathOf(environment)}/logs?${query.toString()}`,
     ...(wanted.signal === undefined ? {} : { signal: wanted.signal }),
   })
   if (wanted.follow) throw new ConnectionLost(endpoint.url, 'the stream ended')
 }
 
+async function* bootstrapEvents(
+  endpoint: Endpoint,
+  order: BootstrapOrder,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<BootstrapEvent> {
+  const call = { method: 'POST', path: '/v1/hosts/bootstrap', body: order } as const
+  for await (const event of streamed<BootstrapEvent>(endpoint, {
+    ...call,
+    ...(signal === undefined ? {} : { signal }),
+  })) {
+    yield event
+    if (event.kind === 'ended') return
+  }
+  throw new ConnectionLost(endpoint.url, 'the stream ended before the bootstrap did')
+}
+
 /** The documents of a stream of the API. */
-async function* streamed<T>(endpoint: Endpoint, call: Omit<Call, 'method'>): AsyncGenerator<T> {
-  for await (const { event, data } of serverSentEvents(await ask(endpoint, { method: 'GET', ...call }))) {
+async function* streamed<T>(endpoint: Endpoint, call: Call): AsyncGenerator<T> {
+  for await (const { event, data } of serverSentEvents(await ask(endpoint, call))) {
     if (event === 'failure') throw failureFrom(data)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as in askFor
     yield JSON.parse(data) as T

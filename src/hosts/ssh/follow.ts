@@ -11,7 +11,7 @@ const ENDLESS_MS = 2 ** 31 - 1
  * is read to its end first. Lines of several files cannot mix within one line. The number of the file is before each
  * line; an empty line now and then makes it notice that nobody listens any more.
  */
-const FOLLOWER = `use strict; use Time::HiRes 'time'; $| = 1;
+const FOLLOWER = `use strict; $| = 1;
 my ($count, @paths) = @ARGV; my @files = map { { path => $paths[$_], n => $_, count => $count } } 0 .. $#paths;
 sub say_line { my ($f, $line) = @_; while (length $line > ${LONGEST_PIECE}) { print "$f->{n} ", substr($line, 0, ${LONGEST_PIECE}, ''), "\\n" } print "$f->{n} $line\\n" }
 sub read_on { my $f = shift;

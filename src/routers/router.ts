@@ -1,5 +1,5 @@
 import type { Host } from '../hosts/host.ts'
-import type { Fence } from '../hosts/operation.ts'
+import type { Fence, Operation } from '../hosts/operation.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { Secret } from '../secrets/secret.ts'
 
@@ -90,6 +90,11 @@ export interface Router {
   /** Lays a set beside the live one; with a token it can be reached by header. */
   lay(host: Host, fence: Fence, set: RouteSet, token?: Secret): Promise<void>
   switch(host: Host, fence: Fence, set: string): Promise<void>
+  /**
+   * Lays a set, switches to it and forgets every other and every token, in one round trip; with it goes what the caller
+   * has to do on the host besides.
+   */
+  settle(host: Host, fence: Fence, set: RouteSet, besides: readonly Operation[]): Promise<void>
   /** Forgets every set but these, and every token. */
   prune(host: Host, fence: Fence, keep: readonly string[]): Promise<void>
   /**

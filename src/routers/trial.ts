@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../hosts/host.ts'
-import type { Fence } from '../hosts/operation.ts'
+import type { Fence, Operation } from '../hosts/operation.ts'
 import { localHost } from '../hosts/local/local-host.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import { Refusal } from '../problem/problem.ts'
@@ -149,7 +147,7 @@ export interface TrialService {
   readonly b: TrialSlot
 }
 
-/** An environment of this machine in a folder of its own, with services whose slots run already. */
+/** An environment of a host in a folder of its own, with services whose slots run already. */
 export interface Trial {
   readonly router: Router
   readonly host: Host
@@ -158,6 +156,7 @@ export interface Trial {
   shape(routes: readonly Route[]): Promise<{ changed: boolean }>
   lay(set: RouteSet, token?: Secret): Promise<void>
   switchTo(set: string): Promise<void>
+  settle(set: RouteSet, besides: readonly Operation[]): Promise<void>
   prune(keep: readonly string[]): Promise<void>
   observe(): Promise<RouterReport>
   /** Of the window, once it has at least so many requests: nginx writes its line after the answer has gone out. */
@@ -171,11 +170,21 @@ export interface Trial {
   end(): Promise<void>
 }
 
-/** `folder` is the name of the environment's root, to try names that are hard to quote. */
-export async function startTrial(router: Router, folder = 'root'): Promise<Trial> {
-  const base = await mkdtemp(join(tmpdir(), 'drover-router-'))
+export interface TrialOptions {
+  /** Shares its loopback with this machine, where the slots run. Default this machine. */
+  readonly host?: Host
+  /** Name of the environment's root, to try names that are hard to quote. */
+  readonly folder?: string
+}
+
+export async function startTrial(
+  router: Router,
+  { host = localHost(), folder = 'root' }: TrialOptions = {},
+): Promise<Trial> {
+  const made = await host.run({ program: 'mktemp', argv: ['-d', '/tmp/drover-router-XXXXXXXX'] })
+  assert.ok(made.ok, made.stderr)
+  const base = made.stdout.trim()
   const root = join(base, folder)
-  const host = localHost()
   const fence = { root, number: 1 }
   const slots: TrialSlot[] = []
   const rooms: WaitingRoom[] = []
@@ -193,6 +202,7 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
     shape: (routes) => router.shape(host, fence, routes),
     lay: (set, token) => router.lay(host, fence, set, token),
     switchTo: (name) => router.switch(host, fence, name),
+    settle: (set, besides) => router.settle(host, fence, set, besides),
     prune: (keep) => router.prune(host, fence, keep),
     observe: () => router.observe(host, root),
     async traffic(from, to, requests) {
@@ -227,7 +237,7 @@ export async function startTrial(router: Router, folder = 'root'): Promise<Trial
       await Promise.all(rooms.map((room) => room.close()))
       await router.teardown(host, { root, number: Number.MAX_SAFE_INTEGER })
       await Promise.all(slots.map((slot) => slot.stop()))
-      await rm(base, { recursive: true, force: true })
+      await host.run({ program: 'rm', argv: ['-rf', base] })
     },
   }
 }

@@ -57,6 +57,22 @@ export function setsConformance(stage: Stage): void {
     assert.equal(await whoAnswers(stage.shop.route.port), 'shop.b')
   })
 
+  test('settle leaves one set and no token, and does what else there is to do', async () => {
+    const [settled, forgotten] = [stage.nameOfSet(), stage.nameOfSet()]
+    await stage.live({ shop: 'a' })
+    await stage.trial.lay(stage.trial.set(forgotten, { shop: { slot: 'a' } }), new Secret(TOKEN))
+    const path = `${stage.trial.root}/besides`
+
+    const set = stage.trial.set(settled, { shop: { slot: 'b' } })
+    await stage.trial.settle(set, [{ kind: 'write', path, content: 'done' }])
+    await stage.trial.settle(set, [])
+
+    assert.equal(await whoAnswers(stage.shop.route.port), 'shop.b')
+    assert.equal(await whoAnswers(stage.shop.route.port, { headers: { 'x-drover-set': TOKEN } }), 'shop.b')
+    await refusalOf(stage.trial.switchTo(forgotten))
+    assert.equal((await stage.trial.host.run({ program: 'cat', argv: [path] })).stdout, 'done')
+  })
+
   test('prune keeps the live set and those asked for; a switch to a forgotten one is refused', async () => {
     const [kept, forgotten] = [stage.nameOfSet(), stage.nameOfSet()]
     await stage.trial.lay(stage.trial.set(kept, { shop: { slot: 'b' } }))

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { act } from '../../hosts/act.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
 import { refusal } from '../../problem/problem.ts'
@@ -13,9 +14,10 @@ import type { State } from './state.ts'
 
 /**
  * A router inside this process, with real ports and real requests, for tests of what stands above the port. What it
- * knows is gone with the process. Each call gives a router of its own.
+ * knows is gone with the process. Each call gives a router of its own. `listens: false`: without ports, because the hosts
+ * of one process would have the same ones.
  */
-export function memoryRouter(): Router {
+export function memoryRouter({ listens = true }: { readonly listens?: boolean } = {}): Router {
   const states = new Map<string, State>()
 
   function stateOf(host: Host, root: string): State {
@@ -41,19 +43,20 @@ export function memoryRouter(): Router {
 
   return {
     name: 'memory',
-    shape: async (host, fence, routes) => ({ changed: await shape(enter(host, fence), routes) }),
+    shape: async (host, fence, routes) => ({ changed: await shape(enter(host, fence), routes, listens) }),
     lay: async (host, fence, set, token) => lay(enter(host, fence), set, token),
     switch: async (host, fence, name) => {
       const state = enter(host, fence)
       state.live = known(state, name)
     },
-    prune: async (host, fence, keep) => {
+    settle: async (host, fence, set, besides) => {
       const state = enter(host, fence)
-      state.pending.clear()
-      for (const name of state.sets.keys()) {
-        if (name !== state.live?.name && !keep.includes(name)) state.sets.delete(name)
-      }
+      lay(state, set)
+      state.live = set
+      prune(state, [])
+      if (besides.length > 0) await act(host, fence, besides)
     },
+    prune: async (host, fence, keep) => prune(enter(host, fence), keep),
     waitingRoom: async (host, root) => {
       const state = stateOf(host, root)
       const room = state.room ?? waitingQueue()
@@ -86,13 +89,13 @@ export function memoryRouter(): Router {
   }
 }
 
-async function shape(state: State, routes: readonly Route[]): Promise<boolean> {
+async function shape(state: State, routes: readonly Route[], listens: boolean): Promise<boolean> {
   if (isDeepStrictEqual(state.routes, routes)) return false
-  const listens = routes.flatMap(listensOf)
-  const places = new Set(listens.map(placeOf))
+  const wanted = listens ? routes.flatMap(listensOf) : []
+  const places = new Set(wanted.map(placeOf))
   await listen(
     state,
-    listens.filter((one) => !state.servers.has(placeOf(one))),
+    wanted.filter((one) => !state.servers.has(placeOf(one))),
   )
   await closeAll(
     state,
@@ -109,6 +112,13 @@ function lay(state: State, set: RouteSet, token?: Secret): void {
   }
   state.sets.set(set.name, set)
   if (token !== undefined) state.pending.set(token.open(), set)
+}
+
+function prune(state: State, keep: readonly string[]): void {
+  state.pending.clear()
+  for (const name of state.sets.keys()) {
+    if (name !== state.live?.name && !keep.includes(name)) state.sets.delete(name)
+  }
 }
 
 function known(state: State, name: string): RouteSet {

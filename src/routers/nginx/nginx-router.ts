@@ -9,7 +9,7 @@ import { change, script } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { prefixOf } from './prefix.ts'
 import { END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
-import { laySet, pruneSets, readSet, switchTo } from './sets.ts'
+import { laySet, pruneSets, readSet, settleOn, switchTo } from './sets.ts'
 import { shapeNginx } from './shape.ts'
 
 export interface NginxOptions {
@@ -30,7 +30,7 @@ export interface NginxOptions {
  * into memory lies in the prefix meanwhile. So uploads need room on that disk, and a slot cannot answer while a client
  * still sends.
  *
- * The waiting room is a socket on this machine, so it serves a host that is this machine.
+ * The waiting room is a part of this process: a host that is another machine needs a tunnel to it, see `Host.tunnel`.
  */
 export function nginxRouter(options: NginxOptions = {}): Router {
   const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES, closingMs = 1000 } = options
@@ -41,8 +41,9 @@ export function nginxRouter(options: NginxOptions = {}): Router {
     shape: (host, fence, routes) => shapeNginx(at(host, fence), routes),
     lay: (host, fence, set, token) => laySet(at(host, fence), set, token),
     switch: (host, fence, set) => switchTo(at(host, fence), set),
+    settle: (host, fence, set, besides) => settleOn(at(host, fence), set, besides),
     prune: (host, fence, keep) => pruneSets(at(host, fence), keep),
-    waitingRoom: (_host, root) => rooms(prefixOf(root).holdSocket),
+    waitingRoom: (host, root) => rooms(host, prefixOf(root).holdSocket),
     observe,
     traffic: (host, root, from, to) => readTraffic(host, root, { from, to }),
     teardown: (host, fence) => tearDown(at(host, fence)),

@@ -22,22 +22,24 @@ export async function laySet(instance: Instance, set: RouteSet, token?: Secret):
 
 /** Moves every service of the set at once. See `Router.switch`. */
 export async function switchTo(instance: Instance, name: string): Promise<void> {
+  await change(instance, switchOperations(prefixOf(instance.fence.root), name), `switch to set ${name}`)
+}
+
+/** Leaves this set alone on the host, and live. See `Router.settle`. */
+export async function settleOn(instance: Instance, set: RouteSet, besides: readonly Operation[]): Promise<void> {
   const prefix = prefixOf(instance.fence.root)
-  const operations: Operation[] = [
-    script(REQUIRE_SET, [prefix.folder, name]),
-    { kind: 'link', path: prefix.live, target: `sets/${checkedSetName(name)}` },
+  const operations = [
+    ...layOperations(prefix, set),
+    ...switchOperations(prefix, set.name),
+    ...pruneOperations(instance, [set.name]),
+    ...besides,
   ]
-  await change(instance, operations, `switch to set ${name}`)
+  await change(instance, operations, `settle on set ${set.name}`)
 }
 
 /** Forgets what nobody needs any more. See `Router.prune`. */
 export async function pruneSets(instance: Instance, keep: readonly string[]): Promise<void> {
-  const { folder } = prefixOf(instance.fence.root)
-  const operations = [
-    script(PRUNE, [folder, ...keep.map(checkedSetName)]),
-    script(ROTATE, [folder, String(instance.rotateAtBytes)]),
-  ]
-  await change(instance, operations, 'prune the sets of the router')
+  await change(instance, pruneOperations(instance, keep), 'prune the sets of the router')
 }
 
 /**
@@ -124,6 +126,15 @@ function layOperations({ folder }: Prefix, set: RouteSet): Operation[] {
     },
     script(FINISH, [folder, set.name]),
   ]
+}
+
+function switchOperations({ folder, live }: Prefix, name: string): Operation[] {
+  return [script(REQUIRE_SET, [folder, name]), { kind: 'link', path: live, target: `sets/${checkedSetName(name)}` }]
+}
+
+function pruneOperations({ fence, rotateAtBytes }: Instance, keep: readonly string[]): Operation[] {
+  const { folder } = prefixOf(fence.root)
+  return [script(PRUNE, [folder, ...keep.map(checkedSetName)]), script(ROTATE, [folder, String(rotateAtBytes)])]
 }
 
 function admitOperation({ folder }: Prefix, set: RouteSet, token: Secret): Operation {

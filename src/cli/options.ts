@@ -39,3 +39,18 @@ export interface ServeOptions {
   readonly home?: string
   readonly databaseUrl?: string
 }
+export interface HostsAddOptions {
+  readonly label?: readonly string[]
+  readonly port?: string
+  readonly address?: string
+  readonly user?: string
+  readonly as?: string
+}
+export interface HostsCheckOptions {
+  readonly as?: string
+}
+export interface HostsBootstrapOptions {
+  readonly as?: string
+  readonly key?: string
+  readonly yes?: boolean
+}

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { acting } from './declarations/act.ts'
 import { declareControlPlaneCommands } from './declarations/control-plane.ts'
+import { declareHostCommands } from './declarations/hosts.ts'
 import { declareManifestCommands } from './declarations/manifest.ts'
 import { declareReleaseCommands } from './declarations/releases.ts'
 import { declareRunningCommands } from './declarations/running.ts'
@@ -41,6 +42,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: ExitCode)
   declareManifestCommands(program, act)
   declareReleaseCommands(program, act)
   declareRunningCommands(program, act)
+  declareHostCommands(program, act)
   declareControlPlaneCommands(program, act)
   return program
 }

@@ -24,14 +24,15 @@ function reference(): string {
     .createHelp()
     .visibleCommands(program)
     .filter((command) => command.name() !== 'help')
-  const sections = [program, ...commands].map((command) =>
+  const all = commands.flatMap((command) => [command, ...command.commands])
+  const sections = [program, ...all].map((command) =>
     [`### ${titleOf(command)}`, '', '```text', helpOf(command), '```', ''].join('\n'),
   )
   return sections.join('\n')
 }
 
 function titleOf(command: Command): string {
-  return command.parent === null ? 'drover' : `drover ${command.name()}`
+  return command.parent === null ? command.name() : `${titleOf(command.parent)} ${command.name()}`
 }
 
 /** Options that all commands share are told once, with the program itself. */

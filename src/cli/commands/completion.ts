@@ -3,7 +3,7 @@ import { usage } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { findOutline } from '../manifest-file.ts'
+import { findManifest, findOutline } from '../manifest-file.ts'
 
 /** The scripts only ask `drover complete`; what there is to complete stands in one place. */
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -46,13 +46,25 @@ export async function complete(cli: Cli, program: Command, words: readonly strin
 
 async function candidates(cli: Cli, program: Command, words: readonly string[]): Promise<string[]> {
   const before = words.slice(0, -1).filter((word) => !word.startsWith('-'))
-  const command = program.commands.find((each) => each.name() === before[0])
+  const [command, taken] = commandOf(program, before)
   if (words.at(-1)?.startsWith('-') === true) return optionsOf(command === undefined ? [program] : [command, program])
   if (command === undefined) return before.length === 0 ? commandNames(program) : []
+  if (command.commands.length > 0) return before.length === taken ? commandNames(command) : []
   if (command.name() === 'completion') return Object.keys(SCRIPTS)
   const first = command.registeredArguments[0]?.name()
   const named = ['-e', '--environment'].includes(words.at(-2) ?? '')
-  return named || (first === 'environment' && before.length === 1) ? environmentNames(cli) : []
+  return named || (first === 'environment' && before.length === taken)
+    ? environmentNames(cli)
+    : first === 'names'
+      ? hostNames(cli)
+      : []
+}
+
+/** The command that the words name, which may be one of a group, and how many of them it takes. */
+function commandOf(program: Command, words: readonly string[]): [command: Command | undefined, taken: number] {
+  const outer = program.commands.find((each) => each.name() === words[0])
+  const inner = outer?.commands.find((each) => each.name() === words[1])
+  return inner === undefined ? [outer, 1] : [inner, 2]
 }
 
 function commandNames(program: Command): string[] {
@@ -67,6 +79,10 @@ function optionsOf(commands: readonly Command[]): string[] {
       .visibleOptions(command)
       .flatMap(({ long, short }) => [long, short].filter((flag) => flag != null)),
   )
+}
+
+async function hostNames(cli: Cli): Promise<string[]> {
+  return (await findManifest(cli))?.fleet?.hosts.map(({ name }) => name) ?? []
 }
 
 async function environmentNames(cli: Cli): Promise<string[]> {

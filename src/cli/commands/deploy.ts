@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises'
 import type { Cli } from '../cli.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
+import { confirm, mayAsk } from '../confirm.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { DeployOptions } from '../options.ts'
@@ -15,7 +15,11 @@ export async function deploy(cli: Cli, name: string | undefined, options: Deploy
   const wanted = await wantedDeploy(cli, name, options)
   const client = await connect(cli)
   const agreed =
-    options.plan !== undefined ? { plan: options.plan } : mayAsk(cli, options) ? await agree(cli, client, wanted) : {}
+    options.plan !== undefined
+      ? { plan: options.plan }
+      : options.yes !== true && mayAsk(cli)
+        ? await agree(cli, client, wanted)
+        : {}
   if (agreed === undefined) {
     cli.note('not released')
     return EXIT.refused
@@ -23,10 +27,6 @@ export async function deploy(cli: Cli, name: string | undefined, options: Deploy
   const request = agreed.plan === undefined ? wanted.request : { ...wanted.request, expectedPlan: agreed.plan }
   const release = await client.request(wanted.environment, request)
   return options.detach === true ? leave(cli, release) : followRelease(cli, client, release, { interrupt: 'cancel' })
-}
-
-function mayAsk(cli: Cli, options: DeployOptions): boolean {
-  return options.yes !== true && !cli.json && !cli.quiet && cli.stdin.isTTY === true && cli.stdout.isTTY === true
 }
 
 /** Shows the plan and asks; undefined is a no. What is agreed to binds. */
@@ -38,17 +38,6 @@ async function agree(
   const plan = await client.plan(environment, request)
   cli.print(`${planText(plan, { width: cli.width, paints: cli.paint })}\n`)
   if (!changes(plan)) return {}
-  const asking = createInterface({ input: cli.stdin, output: cli.stdout })
-  try {
-    const answer = await asking.question(`Release this to ${environment.fleet}/${environment.environment}? [y/N] `)
-    if (!/^y(es)?$/i.test(answer.trim())) return undefined
-    cli.print('')
-  } catch {
-    // Ctrl-C or Ctrl-D instead of an answer.
-    cli.print('')
-    return undefined
-  } finally {
-    asking.close()
-  }
+  if (!(await confirm(cli, `Release this to ${environment.fleet}/${environment.environment}?`))) return undefined
   return { plan: plan.hash }
 }

@@ -1,0 +1,90 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import { nearMiss } from '../../problem/near-miss.ts'
+import { usage } from '../cli.ts'
+import { EXIT, exitCodesHelp } from '../exit-codes.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import type { HostsAddOptions, HostsBootstrapOptions, HostsCheckOptions } from '../options.ts'
+import type { Act } from './act.ts'
+
+/** Commands about the machines themselves. */
+export function declareHostCommands(program: Command, act: Act): void {
+  program.commandsGroup('Hosts:')
+  const hosts = program
+    .command('hosts')
+    .summary('add servers, look at them and make them ready')
+    .description('Add servers to drover.yaml, look at them, and make them ready for releases.')
+    .helpCommand(false)
+    .usage('<command>')
+    .argument('[command]')
+    .action(act(async (_cli, word: string | undefined) => withoutCommand(hosts, word)))
+  hosts
+    .command('add <name> <destination>')
+    .summary('write a server into drover.yaml, once it has answered')
+    .description(
+      'Write a server into drover.yaml, once it has answered. The destination is how you log in today, as in an argument of ssh.',
+    )
+    .option('-l, --label <label...>', 'words by which environments and services name it together with others')
+    .option('-p, --port <port>', 'port of its ssh server; left out: what your ssh configuration says')
+    .option('--address <address>', 'where the other hosts reach it; left out: where ssh connects to')
+    .option('--user <name>', 'whom Drover shall log in as; left out: drover, where the destination is an administrator')
+    .addOption(asOption())
+    .addHelpText('after', exitCodesHelp(EXIT.refused))
+    .action(
+      act(async (cli, name: string, destination: string, options: HostsAddOptions) =>
+        (await import('../commands/hosts-add.ts')).addHostCommand(cli, { name, destination }, options),
+      ),
+    )
+  hosts
+    .command('list [environment]')
+    .summary('list the hosts of drover.yaml, and what each is like now')
+    .description('List the hosts of drover.yaml, or of one environment, and what each is like now.')
+    .addHelpText('after', exitCodesHelp())
+    .action(
+      act(async (cli, environment: string | undefined) =>
+        (await import('../commands/hosts-list.ts')).listHosts(cli, environment),
+      ),
+    )
+  hosts
+    .command('check [names...]')
+    .summary('tell what a host lacks, one line each')
+    .description('Tell what each host has and lacks; all of them, or those that are named. Changes nothing.')
+    .addOption(asOption())
+    .addHelpText('after', exitCodesHelp(EXIT.refused))
+    .action(
+      act(async (cli, names: string[], options: HostsCheckOptions) =>
+        (await import('../commands/hosts-check.ts')).checkHosts(cli, names, options),
+      ),
+    )
+  hosts
+    .command('bootstrap <names...>')
+    .summary('make servers ready for releases, after showing what that takes')
+    .description(
+      'Make servers ready for releases: shows what each lacks, asks, and puts it right. May be repeated; a host that is ready is left alone.',
+    )
+    .addOption(asOption())
+    .option('--key <file>', 'public keys that shall log in for Drover; left out: the one that logs in now')
+    .option('--yes', 'do not ask; without a terminal nothing is done unless this is said')
+    .addHelpText('after', exitCodesHelp(EXIT.refused, EXIT.restored))
+    .action(
+      act(async (cli, names: string[], options: HostsBootstrapOptions) =>
+        (await import('../commands/hosts-bootstrap.ts')).bootstrapHosts(cli, names, options),
+      ),
+    )
+}
+
+/** Help, or what may have been meant. */
+function withoutCommand(hosts: Command, word: string | undefined): ExitCode {
+  if (word === undefined) {
+    hosts.outputHelp()
+    return EXIT.done
+  }
+  const names = hosts.commands.map((command) => command.name())
+  const near = nearMiss(word, names)
+  const hint = near === undefined ? `There are ${names.join(', ')}.` : `Did you mean ${near}?`
+  throw usage('drover hosts', `unknown command '${word}'`, hint)
+}
+
+function asOption(): Option {
+  return new Option('--as <user>', 'log in as somebody who may use sudo: a user, or user@address')
+}

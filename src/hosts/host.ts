@@ -103,6 +103,29 @@ export interface Host {
     files: readonly string[],
     options: { lines: number; signal: AbortSignal; onLine: (file: string, line: string) => void },
   ): Promise<void>
+  /** Absent where the host is this machine, and a socket of the one is a socket of the other. */
+  tunnel?(ends: TunnelEnds): Promise<Tunnel>
+  close(): Promise<void>
+}
+
+export interface TunnelEnds {
+  /** Path of a Unix socket on the host; what is there is replaced. */
+  readonly socket: string
+  /** Where connections to it come out: a Unix socket of this machine. */
+  readonly localSocket: string
+}
+
+/**
+ * Lets programs on a host reach a socket of this machine until it is shut. When the connection to the host is lost, or
+ * this machine falls silent for 15 s, who is in the tunnel is cut off on both sides and the socket on the host is gone
+ * or refuses; it comes back with the connection.
+ */
+export interface Tunnel {
+  /** A Unix socket of this machine whose connections come out at this port of the host's loopback. */
+  reach(port: number): Promise<string>
+  /** The socket on the host is gone; who has come through it goes on. */
+  shut(): Promise<void>
+  /** Shut, and nothing new is reached. */
   close(): Promise<void>
 }
 

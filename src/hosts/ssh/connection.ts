@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal, refusal } from '../../problem/problem.ts'
 import { quote } from '../host.ts'
-import type { Command, Host } from '../host.ts'
+import type { Command, Host, Outcome } from '../host.ts'
+import type { Inventories } from '../inventory/inventories.ts'
 import { passOn } from '../pass-on.ts'
 import { connectionRefusal, isKeyFailure } from './connection-failure.ts'
 
@@ -16,6 +17,8 @@ export interface SshOptions {
   readonly destination: string
   /** For sockets of connections; made with mode 0700. */
   readonly folder: string
+  /** Shared by hosts that the same artifacts go to. Default: of this host alone, below the folder. */
+  readonly inventories?: Inventories
   /** Starts programs on this machine. */
   readonly run: Host['run']
   /** Instead of ~/.ssh/config and /etc/ssh/ssh_config. */
@@ -30,6 +33,8 @@ export interface Connection {
   readonly options: SshOptions
   /** The program ssh on this machine, asking the login shell of the host for something. */
   command(login: string): Promise<Command & { readonly env: NonNullable<Command['env']> }>
+  /** Asks the process that has the connection open for a forwarding (`-L` or `-R` and its ends), or takes it back. */
+  control(order: 'forward' | 'cancel', forwarding: readonly string[]): Promise<Outcome>
   /**
    * Waits while somebody else makes the connection, or becomes the one that does. Rejects as that one did: fifty
    * commands for a dead host need not each wait for it.
@@ -134,7 +139,14 @@ export function connection(options: SshOptions): Connection {
     await place.remove()
   }
 
-  return { options, command: (login) => command([login]), enter, explain, close }
+  /** Without the user's configuration: the forwardings that it may hold would be asked for too. */
+  async function control(order: 'forward' | 'cancel', forwarding: readonly string[]): Promise<Outcome> {
+    const path = `ControlPath=${controlPath(await place.path())}`
+    const argv = ['-F', 'none', '-o', path, '-O', order, ...forwarding, '--', destination]
+    return run({ program: 'ssh', argv, summary: `ssh -O ${order}` }, { timeoutMs: 10_000 })
+  }
+
+  return { options, command: (login) => command([login]), control, enter, explain, close }
 }
 
 function userOptions({ configFile, port }: SshOptions): string[] {
@@ -149,7 +161,7 @@ function ownOptions({ connectTimeoutSeconds = 10 }: SshOptions, socket: string):
   return [
     'BatchMode=yes',
     'ControlMaster=auto',
-    `ControlPath=${socket.replaceAll('%', '%%')}`,
+    `ControlPath=${controlPath(socket)}`,
     `ControlPersist=${IDLE_SECONDS}`,
     `ConnectTimeout=${connectTimeoutSeconds}`,
     'ConnectionAttempts=1',
@@ -160,6 +172,11 @@ function ownOptions({ connectTimeoutSeconds = 10 }: SshOptions, socket: string):
     'PermitLocalCommand=no',
     'ClearAllForwardings=yes',
   ].flatMap((option) => ['-o', option])
+}
+
+/** ssh takes a percent sign for the beginning of a token. */
+function controlPath(socket: string): string {
+  return socket.replaceAll('%', '%%')
 }
 
 interface SocketPlace {

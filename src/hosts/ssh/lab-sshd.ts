@@ -6,7 +6,6 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Host } from '../host.ts'
@@ -16,6 +15,11 @@ import { sshHost } from './ssh-host.ts'
 
 const exec = promisify(execFile)
 const SSHD = '/usr/sbin/sshd'
+
+/** A test, or what else says when its end has come. */
+export interface Cleanup {
+  after(work: () => Promise<void>): void
+}
 
 /** A real sshd for a test, of the current user, on a free port of the loopback, with keys and files of its own. */
 export interface LabSshd {
@@ -30,7 +34,7 @@ export interface LabSshd {
   children(): Promise<number[]>
 }
 
-export async function labSshd(t: TestContext, settings: readonly string[] = []): Promise<LabSshd> {
+export async function labSshd(t: Cleanup, settings: readonly string[] = []): Promise<LabSshd> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-sshd-'))
   const hosts: Host[] = []
   const started: { sshd?: ChildProcess } = {}

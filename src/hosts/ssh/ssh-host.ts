@@ -6,6 +6,7 @@ import { probeRemotely } from './probe.ts'
 import { runInSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
 import { slots } from './slots.ts'
+import { tunnels } from './tunnel.ts'
 import { uploadRemotely } from './upload.ts'
 
 /**
@@ -24,6 +25,8 @@ export function sshHost(options: SshOptions): Host {
   const line = connection(options)
   // A follower stays for hours: a few of them would take all sessions, and no command would find the connection open.
   const lineOfFollowers = connection(options)
+  // Of its own too: a tunnel whose far end hears nothing ends its connection.
+  const throughTunnels = tunnels(connection(options))
   const places = slots(SESSIONS_AT_ONCE)
 
   async function run(command: Command, runOptions: SessionOptions = {}): Promise<Outcome> {
@@ -59,8 +62,9 @@ export function sshHost(options: SshOptions): Host {
         files,
         followOptions,
       ),
+    tunnel: (ends) => throughTunnels.open(ends),
     async close() {
-      await Promise.all([line.close(), lineOfFollowers.close()])
+      await Promise.all([line.close(), lineOfFollowers.close(), throughTunnels.close()])
     },
   }
 }

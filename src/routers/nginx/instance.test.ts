@@ -170,7 +170,7 @@ describe('an nginx of Drover', { concurrency: 4 }, () => {
 
 async function start(context: TestContext, options: NginxOptions & { readonly folder?: string } = {}): Promise<Trial> {
   const { folder, ...others } = options
-  const trial = await startTrial(nginxRouter({ closingMs: 20, ...others }), folder)
+  const trial = await startTrial(nginxRouter({ closingMs: 20, ...others }), folder === undefined ? {} : { folder })
   context.after(() => trial.end())
   return trial
 }

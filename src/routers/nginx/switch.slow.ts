@@ -158,7 +158,7 @@ describe('the switch under load', () => {
     const kill = new AbortController()
     const opened = Promise.withResolvers<void>()
     const script = `const { waitingRooms } = await import(process.argv[1])
-      const room = await waitingRooms()(process.argv[2])
+      const room = await waitingRooms()({}, process.argv[2])
       console.log('open')
       setInterval(() => room.waiting() === 10 && console.log('full'), 10)`
     const argv = [

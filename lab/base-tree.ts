@@ -2,26 +2,41 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { alone } from './alone.ts'
 import { CACHE } from './place.ts'
 import { run } from './shell.ts'
 
 const SUITE = 'bookworm'
-const MIRROR = 'http://deb.debian.org/debian'
-const PACKAGES =
-  'systemd,systemd-sysv,dbus,openssh-server,sudo,nginx-light,iproute2,rsync,nodejs,python3,ca-certificates,procps'
+const SOURCE = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${SUITE} main`
+
+/**
+ * On top of what Debian calls essential (perl-base, tar, util-linux, …). No compilers, no npm: nothing is built on a host.
+ * No libpam-systemd, which would start a second systemd for every login.
+ */
+const PACKAGES = [
+  'systemd systemd-sysv dbus openssh-server sudo iproute2 procps ca-certificates',
+  'nginx-light logrotate rsync curl nodejs python3 python3-venv',
+].flatMap((line) => line.split(' '))
+
+/** A host is thrown away before anybody reads its manual; and the tree counts only when it is whole. */
+const DPKG = [
+  'force-unsafe-io',
+  ...['doc', 'man', 'locale', 'info'].map((folder) => `path-exclude=/usr/share/${folder}/*`),
+]
 
 /** Makes of Debian the bare server that a person rents: one sudo user with a key, nothing of Drover's. */
 const CONFIGURE = `set -eu
 useradd --create-home --shell /bin/bash admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
 chmod 440 /etc/sudoers.d/admin
-rm -f /etc/ssh/ssh_host_*
+rm -f /etc/ssh/ssh_host_* /etc/dpkg/dpkg.cfg.d/99mmdebstrap
 printf 'PasswordAuthentication no\\nUseDNS no\\n' >/etc/ssh/sshd_config.d/lab.conf
 : >/etc/machine-id
 rm -f /etc/resolv.conf; : >/etc/resolv.conf
 systemctl enable -q ssh nginx
-systemctl mask -q apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer getty.target console-getty.service
-apt-get clean
+systemctl mask -q apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \\
+  getty.target console-getty.service dev-hugepages.mount sys-fs-fuse-connections.mount \\
+  systemd-update-utmp.service systemd-update-utmp-runlevel.service
 `
 
 /**
@@ -29,42 +44,55 @@ apt-get clean
  * hosts that still run on the old one keep it.
  */
 export function baseTree(): string {
-  const recipe = createHash('sha256').update([SUITE, PACKAGES, CONFIGURE].join('\n')).digest('hex')
+  const recipe = createHash('sha256')
+    .update([SOURCE, ...PACKAGES, ...DPKG, CONFIGURE].join('\n'))
+    .digest('hex')
   return join(CACHE, 'base', recipe.slice(0, 12))
 }
 
-/** Builds the tree unless it is there, which takes a minute or two and some 350 MB from Debian's mirror. */
+/** Builds the tree unless it is there: a minute, some 100 MB from Debian's mirror, and 310 MB of disk. */
 export async function buildBaseTree(say: (line: string) => void): Promise<void> {
-  const tree = baseTree()
-  if (existsSync(tree)) return
-  await mkdir(join(CACHE, 'base'), { recursive: true })
-  await sweepUnfinished()
-  const unfinished = `${tree}.building-${process.pid}`
-  try {
-    say(`building the lab's base tree with debootstrap (${SUITE}), once for all labs …`)
-    await run('debootstrap', ['--variant=minbase', `--include=${PACKAGES}`, SUITE, unfinished, MIRROR])
-    say('configuring it …')
-    await writeFile(join(unfinished, 'etc/hosts'), '127.0.0.1 localhost\n')
-    await run('chroot', [unfinished, '/bin/sh', '-c', CONFIGURE])
-    await publish(unfinished, tree)
-    say(`the base tree is ready in ${tree}`)
-  } finally {
-    await rm(unfinished, { recursive: true, force: true })
-  }
-}
-
-/** Another process may have been faster; its tree is as good. */
-async function publish(unfinished: string, tree: string): Promise<void> {
-  await rename(unfinished, tree).catch((error: unknown) => {
-    if (!existsSync(tree)) throw error
+  if (existsSync(baseTree())) return
+  await alone('base', async () => {
+    if (existsSync(baseTree())) return
+    const start = Date.now()
+    say(`building the lab's base tree (Debian ${SUITE}, about a minute, once for this checkout) …`)
+    await mkdir(join(CACHE, 'base'), { recursive: true })
+    await removeUnfinished()
+    await build(`${baseTree()}${UNFINISHED}`)
+    say(`the base tree is ready after ${Math.round((Date.now() - start) / 1000)} s, in ${baseTree()}`)
   })
 }
 
-async function sweepUnfinished(): Promise<void> {
+const UNFINISHED = '.unfinished'
+
+/** With all its children and mounts, or the next one that builds would find it at work in its folder. */
+const ENDING_WITH_US = '--pdeathsig KILL unshare --pid --fork --kill-child --mount-proc'.split(' ')
+
+/** mmdebstrap makes of apt what debootstrap makes of shell, in a third of the time. */
+async function build(tree: string): Promise<void> {
+  try {
+    const options = [
+      '--quiet',
+      '--mode=root',
+      '--variant=minbase',
+      `--include=${PACKAGES.join(',')}`,
+      '--aptopt=Acquire::Retries "3"',
+      ...DPKG.map((option) => `--dpkgopt=${option}`),
+    ]
+    await run('setpriv', [...ENDING_WITH_US, 'mmdebstrap', ...options, SUITE, tree, SOURCE])
+    await writeFile(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
+    await run('chroot', [tree, '/bin/sh', '-c', CONFIGURE])
+    // dpkg synced nothing, and a name that says "finished" must not outlive a crash of this machine without its files.
+    await run('sync', ['--file-system', tree])
+    await rename(tree, baseTree())
+  } finally {
+    await rm(tree, { recursive: true, force: true })
+  }
+}
+
+async function removeUnfinished(): Promise<void> {
   for (const name of await readdir(join(CACHE, 'base'))) {
-    const builder = /\.building-(\d+)$/.exec(name)?.[1]
-    if (builder !== undefined && !existsSync(`/proc/${builder}`)) {
-      await rm(join(CACHE, 'base', name), { recursive: true, force: true })
-    }
+    if (name.endsWith(UNFINISHED)) await rm(join(CACHE, 'base', name), { recursive: true, force: true })
   }
 }

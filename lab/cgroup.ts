@@ -22,13 +22,10 @@ function hierarchies(): string[] {
 }
 
 /** Starts a program in the group, with its output in a file. It outlives this process. */
-export async function startIn(group: string, log: string, command: readonly [string, ...string[]]): Promise<void> {
-  const folders = await makeGroup(group)
+export async function startIn(group: string, log: string, command: readonly string[]): Promise<void> {
+  const [program, ...args] = await commandIn(group, command)
   const output = await open(log, 'a')
-  // The shell enters the groups and becomes the program, so that no moment of it runs outside.
-  const enter =
-    'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
-  const child = spawn('/bin/sh', ['-c', enter, 'sh', String(folders.length), ...folders, ...command], {
+  const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -38,6 +35,28 @@ export async function startIn(group: string, log: string, command: readonly [str
   })
   child.unref()
   await output.close()
+}
+
+/** Makes the group; gives the command that runs in it, as often as it is started. */
+export async function commandIn(group: string, command: readonly string[]): Promise<[string, ...string[]]> {
+  return entering(await makeGroup(group), command)
+}
+
+/** The shell enters the groups and becomes the program, so that no moment of it runs outside. */
+const ENTER =
+  'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
+
+function entering(folders: readonly string[], command: readonly string[]): [string, ...string[]] {
+  return ['/bin/sh', '-c', ENTER, 'sh', String(folders.length), ...folders, ...command]
+}
+
+/** A command that runs beside a process of the group, and so ends with the group, whatever it leaves running. */
+export async function beside(pid: number, group: string, command: readonly string[]): Promise<[string, ...string[]]> {
+  const found = await Promise.all(hierarchies().map((root) => folderOf(pid, join(root, group))))
+  return entering(
+    found.filter((folder) => folder !== undefined),
+    command,
+  )
 }
 
 async function makeGroup(group: string): Promise<string[]> {
@@ -80,11 +99,28 @@ function kill(pid: number): void {
   }
 }
 
-async function processesBelow(folder: string): Promise<number[]> {
-  const own = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
-  const below = await Promise.all((await entries(folder)).map((name) => processesBelow(join(folder, name))))
+/** The folder, of this one and those below it, in which the process stands. */
+async function folderOf(pid: number, folder: string): Promise<string | undefined> {
+  if ((await processesAt(folder)).includes(pid)) return folder
+  for (const name of await entries(folder)) {
+    const found = await folderOf(pid, join(folder, name))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+async function processesAt(folder: string): Promise<number[]> {
+  const lines = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')
   // 0 stands for a process of another pid namespace.
-  return [...own.split('\n').map(Number), ...below.flat()].filter((pid) => pid > 0)
+  return lines
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0)
+}
+
+async function processesBelow(folder: string): Promise<number[]> {
+  const below = await Promise.all((await entries(folder)).map((name) => processesBelow(join(folder, name))))
+  return [...(await processesAt(folder)), ...below.flat()]
 }
 
 async function removed(folder: string): Promise<boolean> {

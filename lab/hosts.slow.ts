@@ -7,12 +7,11 @@ import type { LabHost } from './lab-host.ts'
 import { openLab } from './lab.ts'
 import type { Lab } from './lab.ts'
 import { answerOf, login, startLogin } from './login.ts'
-import { whatIsMissing } from './needs.ts'
+import { labSkip } from './needs.ts'
 import { run } from './shell.ts'
 import { tracesOf } from './traces.ts'
 
-const missing = await whatIsMissing()
-const skip = missing.length > 0 ? `the lab cannot run: ${missing.join('; ')}` : false
+const skip = await labSkip()
 
 describe('hosts of the lab', { skip }, () => {
   let lab: Lab

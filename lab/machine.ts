@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { killGroup, processesIn, startIn } from './cgroup.ts'
+import { beside, commandIn, killGroup, processesIn, startIn } from './cgroup.ts'
 import { formatDisk, isMounted, mountDisk, rootOf, stopDisk, unmountDisk } from './disk.ts'
 import { giveAddress } from './network.ts'
-import { RUNS } from './place.ts'
 import type { HostPlace } from './place.ts'
 import { attempt, run, until } from './shell.ts'
 
@@ -18,20 +17,31 @@ done
 exec /lib/systemd/systemd`
 
 /**
- * nspawn starts where the disks of other hosts are not mounted. A copy of such a mount, in a namespace that nspawn leaves
- * behind, would keep the other's file system alive through a cut of its power.
+ * nspawn starts where the disks of other hosts are not mounted, of this checkout or another. A copy of such a mount would
+ * keep the other's file system alive through a cut of its power.
  */
-const APART = `own=$1; labs=$2; shift 2
+const APART = `own=$1; shift
 while read -r _ folder _; do
-  case $folder in "$own"/*) ;; "$labs"/*) umount -l "$folder" ;; esac
+  case $folder in "$own"/*) ;; */.cache/lab/run/*) umount -l "$folder" ;; esac
 done </proc/self/mounts
-exec "$@"`
+`
+
+/** With this nspawn says that the host wants to be booted again (EXIT_FORCE_RESTART); it is for others to do it. */
+const POWER = `again=133
+while [ "$again" = 133 ]; do "$@"; again=$?; done`
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Where nspawn keeps a folder for each machine, and leaves it behind. */
 const PROPAGATE = '/run/systemd/nspawn/propagate'
 
+/** May do everything by sudo, without a password. */
+export const USER = 'admin'
+
 export const identityOf = (host: HostPlace): string => join(host.folder, 'id_ed25519')
 export const knownHostsOf = (host: HostPlace): string => join(host.folder, 'known_hosts')
+/** Apart from the host's own group, in which cgroup v2 wants no process beside nspawn's own groups. */
+const powerOf = (host: HostPlace): string => `${host.id}-power`
 const hostKeyOf = (host: HostPlace): string => join(host.folder, 'ssh_host_ed25519_key')
 
 /** Keys of the host and of its user; they outlive a reset, as a provider's image keeps what it is told to. */
@@ -39,7 +49,7 @@ export async function makeKeys(host: HostPlace): Promise<void> {
   await mkdir(host.folder, { recursive: true })
   for (const [path, comment] of [
     [hostKeyOf(host), host.name],
-    [identityOf(host), 'admin'],
+    [identityOf(host), USER],
   ] as const) {
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path])
   }
@@ -63,7 +73,7 @@ export async function installMachine(host: HostPlace): Promise<void> {
 }
 
 async function authorize(host: HostPlace): Promise<void> {
-  const home = join(rootOf(host), 'home/admin')
+  const home = join(rootOf(host), 'home', USER)
   const { uid, gid } = await stat(home)
   const folder = join(home, '.ssh')
   const keys = join(folder, 'authorized_keys')
@@ -76,18 +86,18 @@ async function authorize(host: HostPlace): Promise<void> {
 
 /** Boots the host from its disk and waits until its systemd has started everything. */
 export async function boot(host: HostPlace): Promise<void> {
+  // What is left of a host that switched itself off.
+  await removeMachine(host)
   await mountDisk(host)
   await giveAddress(host)
-  await startIn(host.id, join(host.folder, 'console.log'), [
-    'unshare',
-    '--mount',
-    '--propagation=private',
-    '/bin/sh',
-    '-c',
-    APART,
-    'sh',
-    host.folder,
-    RUNS,
+  const power = ['unshare', '--mount', '--propagation=private', '/bin/sh', '-c', `${APART}${POWER}`, 'sh']
+  const machine = await commandIn(host.id, nspawn(host))
+  await startIn(powerOf(host), join(host.folder, 'console.log'), [...power, host.folder, ...machine])
+  await untilBooted(host)
+}
+
+function nspawn(host: HostPlace): string[] {
+  return [
     'systemd-nspawn',
     '--quiet',
     '--kill-signal=SIGRTMIN+3',
@@ -106,8 +116,19 @@ export async function boot(host: HostPlace): Promise<void> {
     '/bin/sh',
     '-c',
     INIT,
-  ])
-  await until(`${host.name} to boot (its console is in ${host.folder}/console.log)`, 120, () => hasBooted(host))
+  ]
+}
+
+async function untilBooted(host: HostPlace, before?: number): Promise<void> {
+  await until(`${host.name} to boot (its console is in ${host.folder}/console.log)`, 120, () => hasBooted(host, before))
+}
+
+/** Shuts the host down in good order and boots it again, as its own `systemctl reboot` does. */
+export async function reboot(host: HostPlace): Promise<void> {
+  const before = await initOf(host)
+  // A signal, see systemd(1): systemctl needs a bus, which somebody may have broken.
+  await runInside(host, ['kill', '-s', 'RTMIN+5', '1'])
+  await untilBooted(host, before)
 }
 
 /** Ends the host as a cut of the power does: at once, and what was not synced is lost. */
@@ -118,6 +139,7 @@ export async function stopAtOnce(host: HostPlace): Promise<void> {
 
 /** Takes away whatever there is of a running host; its disk stays as a file. */
 export async function removeMachine(host: HostPlace): Promise<void> {
+  await killGroup(powerOf(host))
   await killGroup(host.id)
   await unmountDisk(host)
   await rm(join(PROPAGATE, host.id), { recursive: true, force: true })
@@ -131,15 +153,26 @@ export async function isOn(host: HostPlace): Promise<boolean> {
 export async function runInside(host: HostPlace, command: readonly string[]): Promise<string> {
   const init = await initOf(host)
   if (init === undefined) throw new Error(`${host.name} is off`)
-  return run('nsenter', ['--target', String(init), '--all', '--', ...command])
+  const [program, ...args] = await inside(host, init, command)
+  return run(program, args).catch((error: Error & { readonly stderr?: string }) => {
+    throw new Error(`${host.name}: ${command.join(' ')}: ${error.stderr?.trim() || error.message}`)
+  })
 }
 
-async function hasBooted(host: HostPlace): Promise<boolean> {
+/** The command in every namespace of the host's process 1, with an environment of the host's and not of ours. */
+async function inside(host: HostPlace, init: number, command: readonly string[]): Promise<[string, ...string[]]> {
+  const clean = ['env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8']
+  return beside(init, host.id, ['nsenter', '--target', String(init), '--all', '--', ...clean, ...command])
+}
+
+/** Whether all of it has started, as another process 1 than the one `before`. */
+async function hasBooted(host: HostPlace, before?: number): Promise<boolean> {
   const init = await initOf(host)
-  if (init === undefined) return false
-  // Ends with 1 for "degraded", which is as booted as a host gets; only the word counts.
-  const ask = 'systemctl is-system-running --wait; test -S /run/systemd/private'
-  return attempt('nsenter', ['--target', String(init), '--all', '--', '/bin/sh', '-c', ask])
+  if (init === undefined || init === before) return false
+  // Its exit code is 1 for "degraded", which is as booted as a host gets, and for a systemd that does not answer yet.
+  const ask = 'case $(systemctl is-system-running --wait) in running | degraded) ;; *) exit 1 ;; esac'
+  const [program, ...args] = await inside(host, init, ['/bin/sh', '-c', ask])
+  return attempt(program, args)
 }
 
 /** The host's process 1, as this machine counts. */

@@ -2,8 +2,9 @@ import { Refusal } from '../src/problem/problem.ts'
 import { foundLab, openLab, sweepLabs } from './lab.ts'
 import type { Lab } from './lab.ts'
 import type { LabHost } from './lab-host.ts'
+import { sshConfig } from './ssh-config.ts'
 
-const USAGE = `node lab/main.ts <command>
+const USAGE = `make lab ARGS="<command>"
 
   up <n>             boot n hosts: real systemd, sshd and nginx, no way out
   status             the hosts, and how to log in
@@ -13,6 +14,7 @@ const USAGE = `node lab/main.ts <command>
   slow <host> [delay ms] [kbit/s] [loss %]    without numbers: fast again
   fill <host> [bytes left]                    fill the disk; "free" ends it
   free <host>
+  reboot <host>      in good order
   power-off <host>   at once, as a cut of the power
   power-on <host>
   down               remove all of it
@@ -28,6 +30,7 @@ const ON_HOST: Readonly<Record<string, (host: LabHost, numbers: readonly number[
     host.slowLine(delayMs === undefined ? undefined : { delayMs, kbps: kbps ?? 0, lossPercent: lossPercent ?? 0 }),
   fill: (host, [leave]) => host.fillDisk(leave ?? 0),
   free: (host) => host.freeDisk(),
+  reboot: (host) => host.reboot(),
   'power-off': (host) => host.powerCut(),
   'power-on': (host) => host.powerOn(),
 }
@@ -86,9 +89,8 @@ async function onHost(work: (typeof ON_HOST)[string], [name, ...numbers]: readon
 }
 
 function print(lab: Lab): void {
-  for (const { address, ssh } of lab.hosts) {
-    say(`ssh -i ${ssh.identityFile} -o UserKnownHostsFile=${ssh.knownHostsFile} ${ssh.user}@${address}`)
-  }
+  say(`hosts reach this machine at ${lab.address}`)
+  for (const { name } of lab.hosts) say(`ssh -F ${sshConfig(lab)} ${name}`)
 }
 
 try {

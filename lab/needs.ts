@@ -5,7 +5,7 @@ import { run } from './shell.ts'
 /** Programs that the lab starts, each with its Debian package. */
 const PROGRAMS = {
   'systemd-nspawn': 'systemd-container',
-  debootstrap: 'debootstrap',
+  mmdebstrap: 'mmdebstrap',
   ip: 'iproute2',
   bridge: 'iproute2',
   ssh: 'openssh-client',
@@ -15,6 +15,7 @@ const PROGRAMS = {
   losetup: 'mount',
   fallocate: 'util-linux',
   nsenter: 'util-linux',
+  setpriv: 'util-linux',
   python3: 'python3',
 } as const
 
@@ -29,6 +30,15 @@ export async function whatIsMissing(): Promise<string[]> {
   if (!existsSync('/dev/loop-control')) missing.push('the kernel has no loop devices')
   if (missing.length === 0) missing.push(...(await whatIsForbidden()))
   return missing
+}
+
+/**
+ * For the `skip` of a test that opens a lab: why it is left out on this machine, or false. Where DROVER_LAB=required
+ * nothing is left out: there openLab refuses, and the test fails.
+ */
+export async function labSkip(): Promise<string | false> {
+  if (process.env['DROVER_LAB'] === 'required') return false
+  return (await whatIsMissing()).length > 0 ? 'the lab cannot run here' : false
 }
 
 /** A container may be root and still be refused; trying is the only way to know. */

@@ -83,6 +83,7 @@ export async function healLine(host: HostPlace): Promise<void> {
  */
 export async function slowLine(host: HostPlace, slow: SlowLine): Promise<void> {
   await fastLine(host)
+  const isUp = await lineIsUp(host)
   const far = `${host.slowPort}x`
   await ip('link', 'add', host.slowPort, 'type', 'veth', 'peer', 'name', far)
   await ip('link', 'set', far, 'up')
@@ -92,12 +93,18 @@ export async function slowLine(host: HostPlace, slow: SlowLine): Promise<void> {
   const relay = join(import.meta.dirname, 'slow_line.py')
   await startIn(`${host.id}-line`, join(host.folder, 'line.log'), ['python3', relay, host.port, far, ...numbers])
   await until('the slow line to start', 10, async () => (await processesIn(`${host.id}-line`)).length > 0)
+  // The bridge has another port now, which knows nothing of a cut.
+  if (!isUp) await cutLine(host)
 }
 
 /** Takes the relay out again; nothing to do where there is none. */
 export async function fastLine(host: HostPlace): Promise<void> {
+  if (!(await isSlow(host))) return
+  const isUp = await lineIsUp(host)
   await killGroup(`${host.id}-line`)
-  if (await attempt('ip', ['link', 'delete', host.slowPort])) await ip('link', 'set', host.port, 'master', host.lab)
+  await ip('link', 'delete', host.slowPort)
+  await ip('link', 'set', host.port, 'master', host.lab)
+  if (!isUp) await cutLine(host)
 }
 
 /** Removes the host's line and namespace, as far as they are there. */
@@ -117,5 +124,9 @@ export async function lineIsUp(host: HostPlace): Promise<boolean> {
 }
 
 async function bridgePort(host: HostPlace): Promise<string> {
-  return (await attempt('ip', ['link', 'show', host.slowPort])) ? host.slowPort : host.port
+  return (await isSlow(host)) ? host.slowPort : host.port
+}
+
+async function isSlow(host: HostPlace): Promise<boolean> {
+  return attempt('ip', ['link', 'show', host.slowPort])
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
 /** Where the lab keeps its base tree and its running hosts: one folder per checkout, never in git. */
@@ -7,7 +8,13 @@ export const RUNS = join(CACHE, 'run')
 /** Every name that the lab gives to a bridge, a namespace, a group or a folder starts so; what follows says whose it is. */
 export const PREFIX = 'dlab'
 
-/** One lab: `id` is the prefix and the id of the process that owns it, or `up` for the one of the command line. */
+/** Tells what is this checkout's from another's, where a name counts on the whole machine. */
+export const CHECKOUT = createHash('sha256').update(CACHE).digest('hex').slice(0, 4)
+
+/** The owner of the one lab of this checkout that outlives the process that opened it. */
+export const UP = `u${CHECKOUT}`
+
+/** One lab: `id` is the prefix and the id of the process that owns it, or {@link UP}. */
 export interface LabPlace {
   readonly id: string
   /** The third number of its addresses. */

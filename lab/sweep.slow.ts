@@ -4,11 +4,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sweepLabs } from './lab.ts'
-import { whatIsMissing } from './needs.ts'
+import { labSkip } from './needs.ts'
 import { tracesOf } from './traces.ts'
 
-const missing = await whatIsMissing()
-const skip = missing.length > 0 ? `the lab cannot run: ${missing.join('; ')}` : false
+const skip = await labSkip()
 
 test('a lab whose owner was killed is swept, and one whose owner lives is not', { skip }, async (t) => {
   const program = `import { openLab } from ${JSON.stringify(join(import.meta.dirname, 'lab.ts'))}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '../../secrets/secret.ts'
+import { NODE_BIN } from '../bootstrap/node-program.ts'
 import { quote } from '../host.ts'
 import type { Command } from '../host.ts'
 
@@ -44,7 +45,7 @@ function renderOuter(mark: string, innerBytes: number): string {
   return `{
 printf '%s\\n' '${mark} begin'
 exec 3<&0
-env -i "PATH=\${PATH:+$PATH:}${SYSTEM_PATH}" "HOME=$HOME" "USER=$USER" "LANG=\${LANG:-C.UTF-8}" \${TMPDIR:+"TMPDIR=$TMPDIR"} \\
+env -i "PATH=${NODE_BIN}:\${PATH:+$PATH:}${SYSTEM_PATH}" "HOME=$HOME" "USER=$USER" "LANG=\${LANG:-C.UTF-8}" \${TMPDIR:+"TMPDIR=$TMPDIR"} \\
   setsid sh -c 'eval "$(head -c ${innerBytes})"' drover <&3 3<&- &
 exec 3<&- </dev/null
 wait $!

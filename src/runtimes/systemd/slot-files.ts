@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { NODE_BIN } from '../../hosts/bootstrap/node-program.ts'
 import { quote } from '../../hosts/host.ts'
 import { layout } from '../../hosts/layout.ts'
 import type { Secret } from '../../secrets/secret.ts'
@@ -56,6 +57,7 @@ case $DROVER_SLOT_KEY$laid in
   *) echo 'drover: the files of this slot do not belong together, was the power cut? Release again.' >&2; exit 78 ;;
 esac
 unset DROVER_SLOT_KEY laid
+PATH=${NODE_BIN}:$PATH
 cd ${quote(spec.cwd)} || exit 1
 exec /bin/sh -c ${quote(launchLine(spec.start))}
 }

@@ -25,6 +25,7 @@ import type { Language } from './manifest/fleet.ts'
 import { refusal } from './problem/problem.ts'
 import type { Context, SecretSource } from './release/context.ts'
 import type { ControlPlane } from './release/control-plane.ts'
+import { hostMarks } from './release/host-marks.ts'
 import type { HostOperations } from './release/host-operations.ts'
 import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
 import { makeHostOperations } from './release/make-host-operations.ts'
@@ -181,6 +182,7 @@ async function makeContext(
   const repositories = new Map<string, ReturnType<typeof openRepository>>()
   return {
     records,
+    marks: hostMarks(sql),
     permits: permits(sql, epoch),
     secrets: fileSecrets(join(options.folder, 'secrets')),
     store: await openArtifactStore(join(options.folder, 'store')),

@@ -91,6 +91,6 @@ function fingerprint(key: string, secret: Secret): string {
 }
 
 /** Variables that an artifact's language needs, with the artifact's folder on the host filled in. */
-export function artifactVariables(artifact: Artifact, folder: string): SlotVariables {
+export function artifactVariables(artifact: Pick<Artifact, 'environment'>, folder: string): SlotVariables {
   return Object.entries(artifact.environment).map(([name, value]) => [name, value.replaceAll('{artifact}', folder)])
 }

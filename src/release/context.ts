@@ -6,6 +6,7 @@ import type { Secret } from '../secrets/secret.ts'
 import type { Builder } from '../build/builder.ts'
 import type { ArtifactStore } from '../build/store.ts'
 import type { Repository } from '../source/repository.ts'
+import type { HostMarks } from './host-marks.ts'
 import type { RecordStore } from './record-store.ts'
 import type { Permits } from './permit.ts'
 import type { EnvironmentRef } from './records.ts'
@@ -13,6 +14,7 @@ import type { EnvironmentRef } from './records.ts'
 /** Everything that the story of a release reaches out to. Drivers are looked up by name; only main.ts knows which exist. */
 export interface Context {
   readonly records: RecordStore
+  readonly marks: HostMarks
   readonly permits: Permits
   readonly secrets: SecretSource
   readonly store: ArtifactStore
@@ -22,7 +24,7 @@ export interface Context {
   readonly buildConcurrency: number
   /** The same host for the same definition; nothing is asked of it here. */
   host(definition: HostDefinition): Host
-  /** Where other hosts reach it: an IP address or a name. */
+  /** The IP address at which other hosts reach it; 127.0.0.1 for `local` unless the manifest says one. */
   address(definition: HostDefinition): Promise<string>
   /** The host that builds run on. */
   readonly buildHost: Host

@@ -48,6 +48,10 @@ export interface EnvironmentStatus extends EnvironmentRef {
     readonly reachable: boolean
     readonly router: 'running' | 'stopped'
     readonly problem?: string
+    /** The release whose set is live there: the live one, or one that healed the host. */
+    readonly release?: number
+    /** It may not run what is live since that release; other hosts send it nothing until it is healed. */
+    readonly behind?: { readonly since: number; readonly why: string }
   }[]
 }
 
@@ -61,7 +65,10 @@ export interface ServiceStatus {
   /** The other slot still runs: going back needs no start. */
   readonly warm: boolean
   readonly artifact?: string
+  /** The release that built or configured the version; absent when it is not the one of the live release. */
   readonly release?: number
+  /** It runs another version than was released. */
+  readonly differs?: boolean
   /** The running version is not the one the live release's commit says. */
   readonly deviation?: { readonly release: number }
 }

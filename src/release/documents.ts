@@ -30,9 +30,8 @@ export interface StatusDocument extends Omit<EnvironmentStatus, 'live' | 'active
 }
 
 export function planDocument(plan: Plan, { steps }: { readonly steps: boolean }): PlanDocument {
-  const { fleet, environment, goal, services, hash } = plan
-  const counted = { counts: countChanges(plan), stepCount: plan.steps.length }
-  return { fleet, environment, goal, services, hash, ...counted, ...(steps ? { steps: plan.steps } : {}) }
+  const { steps: all, ...rest } = plan
+  return { ...rest, counts: countChanges(plan), stepCount: all.length, ...(steps ? { steps: all } : {}) }
 }
 
 /** By name, so that what else a record carries stays inside. */
@@ -54,6 +53,8 @@ const TOLD = [
   ...([
     'subject',
     'to',
+    'without',
+    'host',
     'requestedAt',
     'startedAt',
     'switchedAt',

@@ -1,25 +1,62 @@
+import { Refusal } from '../problem/problem.ts'
+import type { Problem } from '../problem/problem.ts'
+import type { RouteSet } from '../routers/router.ts'
+import type { SlotReport } from '../runtimes/runtime.ts'
 import type { HostState } from './plan.ts'
 import type { Before } from './records.ts'
 import type { Site } from './scope.ts'
 
-/** Asks every host of an environment what runs there and what is live; hosts side by side. */
-export async function observe(sites: readonly Site[]): Promise<{ before: Before; hosts: HostState[] }> {
-  const reports = await Promise.all(
-    sites.map(async (site) => {
-      const [router, slots] = await Promise.all([
-        site.router.observe(site.host, site.root),
-        site.runtime.observe(site.host, site.root),
-      ])
-      return { host: site.host.name, live: router.live, slots }
-    }),
-  )
-  const before: Before = Object.fromEntries(
-    reports.map(({ host, live, slots }) => [host, { slots, ...(live === undefined ? {} : { live }) }]),
-  )
-  const hosts = reports.map(({ host, live, slots }) => ({
-    host,
-    slots,
-    live: Object.fromEntries(Object.entries(live?.choices ?? {}).map(([service, choice]) => [service, choice.slot])),
-  }))
-  return { before, hosts }
+export interface FleetState {
+  readonly before: Before
+  readonly hosts: readonly HostState[]
+  /** Hosts that did not say what runs there, and why. */
+  readonly away: readonly AwayHost[]
+}
+
+export interface AwayHost {
+  readonly host: string
+  readonly problems: readonly Problem[]
+}
+
+interface Report {
+  readonly host: string
+  readonly live: RouteSet | undefined
+  readonly slots: readonly SlotReport[]
+}
+
+/** Asks hosts of an environment what runs there and what is live, side by side. A Refusal when none of them answers. */
+export async function observe(sites: readonly Site[]): Promise<FleetState> {
+  const answers = await Promise.all(sites.map(ask))
+  const away = answers.filter((answer) => 'problems' in answer)
+  if (away.length === sites.length) throw new Refusal(away.flatMap(({ problems }) => problems))
+  const reports = answers.filter((answer) => 'slots' in answer)
+  return {
+    before: Object.fromEntries(
+      reports.map(({ host, live, slots }) => [host, { slots, ...(live === undefined ? {} : { live }) }]),
+    ),
+    hosts: reports.map(({ host, live, slots }) => ({
+      host,
+      slots,
+      live: Object.fromEntries(Object.entries(live?.choices ?? {}).map(([service, choice]) => [service, choice.slot])),
+    })),
+    away,
+  }
+}
+
+/** What one host says of itself now. */
+export async function look(site: Site): Promise<Report> {
+  const [router, slots] = await Promise.all([
+    site.router.observe(site.host, site.root),
+    site.runtime.observe(site.host, site.root),
+  ])
+  return { host: site.host.name, live: router.live, slots }
+}
+
+async function ask(site: Site): Promise<Report | AwayHost> {
+  try {
+    return await look(site)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { host: site.host.name, problems: error.problems }
+  }
 }

@@ -2,9 +2,12 @@ import { diskSpace } from '../hosts/disk.ts'
 import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import { portProblems } from './port-problems.ts'
+import { everywhere } from './everywhere.ts'
+import { awayProblems, strandedSingletons } from './host-problems.ts'
 import type { ReleaseSet } from './records.ts'
-import { blueprintOf, enter, sites } from './scope.ts'
+import { enter, sitesOf, takePermit } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
+import { runsOn } from './slots.ts'
 
 /** What has to be left on a host's disk after the artifacts are laid: logs and temporary files of 19 services need room. */
 const RESERVE_BYTES = 200 * 1024 * 1024
@@ -16,19 +19,25 @@ const RESERVE_INODES = 10_000
  */
 export async function passGate(scope: Scope): Promise<void> {
   const release = await enter(scope, 'gate')
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
-  const live = await scope.context.records.live(scope.ref)
+  const { order, plan, set = {}, before = {} } = release
+  const away = new Set(plan?.leftOut?.map(({ host }) => host))
+  const all = sitesOf(scope.context, release).filter(({ host }) => !away.has(host.name))
+  // A heal changes nothing of what is live, so that its ports are where they were.
+  const live = order.goal === 'heal' ? undefined : await scope.context.records.live(scope.ref)
   const problems = [
-    ...portProblems(release.set ?? {}, live?.set ?? {}, release.before ?? {}),
-    ...(await Promise.all(all.map((site) => roomOn(site, release.set ?? {})))).flat(),
+    ...awayProblems(release),
+    ...portProblems(set, live?.set ?? {}, before),
+    ...(await strandedSingletons(scope, release, live)),
+    ...(await everywhere(all, (site) => roomOn(site, set))).flat(),
   ]
   if (problems.length > 0) throw new Refusal(problems)
-  await scope.context.permits.take(scope.ref, scope.holder)
+  await takePermit(scope)
 }
 
 async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {
   const free = await diskSpace(site.host, site.root)
-  const needed = Object.values(set).reduce((sum, member) => sum + member.artifact.bytes, 0)
+  const here = Object.values(set).filter((member) => runsOn(member, site.host.name))
+  const needed = here.reduce((sum, member) => sum + member.artifact.bytes, 0)
   const problems: Problem[] = []
   if (free.freeBytes < needed + RESERVE_BYTES) {
     const what = `has ${megabytes(free.freeBytes)} free, the release needs up to ${megabytes(needed)} and ${megabytes(RESERVE_BYTES)} in reserve`

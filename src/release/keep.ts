@@ -1,58 +1,63 @@
-import { act } from '../hosts/act.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { arrangementsOf } from './arrangements.ts'
+import type { Arrangements } from './arrangements.ts'
+import { everywhere } from './everywhere.ts'
+import { hostRecord } from './host-record.ts'
 import type { StoredRelease } from './record-store.ts'
-import { blueprintOf, enter, fenceAt, sites } from './scope.ts'
+import { routesMeanwhile, routesOf } from './routes.ts'
+import { enter, fenceAt, sitesOf } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { newRoutes, runsOn, setNames } from './slots.ts'
-import { planned, routesOf } from './stage.ts'
+import { newRoutes, setNames } from './slots.ts'
+import { planned } from './stage.ts'
 import { total, trafficOf } from './verify.ts'
+import { welcome } from './welcome.ts'
 
 /**
- * Keeps the release: the new slots answer alone from here on, the host notes what was released, and the record says
+ * Keeps the release: the new slots answer alone from here on, the hosts note what was released, and the record says
  * how many requests were served meanwhile. The old slots stay warm until the sweep.
  */
 export async function keep(scope: Scope): Promise<void> {
   const release = await enter(scope, 'keep')
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
-  const { plan, set, before } = planned(release)
-  for (const site of all) {
-    const name = setNames.plain(release.number)
-    const routes = newRoutes({ name, release: release.number, host: site.host.name, set, plan, before }, false)
-    await letGo(scope, site, release)
-    await site.router.lay(site.host, await fenceAt(scope, site), routes)
-    await site.router.switch(site.host, await fenceAt(scope, site), name)
-    await site.router.prune(site.host, await fenceAt(scope, site), [name])
-    await act(site.host, await fenceAt(scope, site), [
-      { kind: 'folder', path: site.layout.releases },
-      { kind: 'write', path: `${site.layout.releases}/${release.number}.json`, content: hostRecord(release) },
-    ])
-  }
+  const all = sitesOf(scope.context, release)
+  const arrangements = await arrangementsOf(scope, release)
+  await everywhere(all, (site) => settle(scope, site, { release, arrangements }))
   await scope.context.reach('keep:alone')
+  if (release.order.goal === 'heal') await welcomeHealed(scope, release.order.host)
+  else
+    await scope.context.marks.clear(
+      scope.ref,
+      all.map(({ host }) => host.name),
+    )
   const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
   await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic })
 }
 
-/** A service that left this host was answered by its old slot here; from now on its port leads to where it runs. */
-async function letGo(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
-  const { set, before } = planned(release)
-  const host = site.host.name
-  const leaves = Object.keys(before[host]?.live?.choices ?? {}).some(
-    (service) => set[service] !== undefined && !runsOn(set[service], host),
-  )
-  if (leaves) await site.router.shape(site.host, await fenceAt(scope, site), routesOf(set, host))
+interface Kept {
+  readonly release: StoredRelease
+  readonly arrangements: Arrangements
 }
 
-/** What the host itself knows of a release, for a person who has nothing but the host. No values, only names. */
-function hostRecord(release: StoredRelease): string {
-  const services = Object.entries(planned(release).set).map(([service, member]) => [
-    service,
-    {
-      artifact: member.artifact.id,
-      config: member.config,
-      start: member.artifact.start,
-      cwd: member.artifact.cwd,
-      release: member.release,
-    },
+async function settle(scope: Scope, site: Site, { release, arrangements }: Kept): Promise<void> {
+  const host = site.host.name
+  const { number } = release
+  const fence = await fenceAt(scope, site)
+  const { live, wanted } = arrangements
+  const routes = routesOf(wanted, host)
+  const set = newRoutes({ name: setNames.plain(number), release: number, host, ...planned(release) }, false)
+  const record = hostRecord(release, { host, choices: set.choices, routes })
+  await site.router.settle(site.host, fence, set, [
+    { kind: 'folder', path: site.layout.releases },
+    { kind: 'write', path: `${site.layout.releases}/${number}.json`, content: record },
   ])
-  const { fleet, environment, number, commit } = release
-  return `${JSON.stringify({ fleet, environment, number, commit, services: Object.fromEntries(services) }, null, 2)}\n`
+  // Where nobody reaches another host, the sweep takes away what left the fleet; else hosts may be sent to again.
+  const isAlone = wanted.addresses.of.size === 0
+  if (!isAlone && !isDeepStrictEqual(routes, routesMeanwhile(live, wanted, host))) {
+    await site.router.shape(site.host, fence, routes)
+  }
+}
+
+/** The hosts that the release did not concern send to it again. */
+async function welcomeHealed(scope: Scope, host: string): Promise<void> {
+  const live = await scope.context.records.live(scope.ref)
+  if (live !== undefined) await welcome(scope, live, [host])
 }

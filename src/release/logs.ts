@@ -36,7 +36,7 @@ export async function* logLines(
   }
   const chosen = new Set(options.services?.length ? options.services : known)
   const all = sites(context, environment.fleet, blueprintOf(live))
-  const slots = await Promise.all(all.map(async (site) => ({ site, slots: await liveSlots(site, chosen) })))
+  const slots = await answering(all, async (site) => ({ site, slots: await liveSlots(site, chosen) }))
   if (options.follow) {
     yield* follow(slots, options)
     return
@@ -47,6 +47,15 @@ export async function* logLines(
         yield { host: site.host.name, ...ref, line }
     }
   }
+}
+
+/** Of the hosts that answer; a Refusal only when none does. */
+async function answering<T>(all: readonly Site[], ask: (site: Site) => Promise<T>): Promise<T[]> {
+  const answers = await Promise.allSettled(all.map(ask))
+  const found = answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value)
+  const [failure] = answers.filter((answer) => answer.status === 'rejected')
+  if (failure !== undefined && found.length === 0) throw failure.reason
+  return found
 }
 
 async function liveSlots(site: Site, chosen: ReadonlySet<string>): Promise<SlotRef[]> {

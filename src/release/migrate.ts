@@ -4,7 +4,7 @@ import type { Secret } from '../secrets/secret.ts'
 import { configureAll } from './wanted.ts'
 import { artifactVariables } from './configure.ts'
 import { planned } from './stage.ts'
-import { blueprintOf, emit, enter, siteOf, sites } from './scope.ts'
+import { blueprintOf, emit, enter, siteOf, sitesOf } from './scope.ts'
 import type { Scope } from './scope.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function migrate(scope: Scope, service: string): Promise<void> {
   const migration = member.definition.migrate!
   const store = blueprint.stores.find((candidate) => candidate.name === migration.store)!
   const step = plan.steps.find((candidate) => candidate.kind === 'migrate' && candidate.service === service)!
-  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint), step.host!)
+  const site = siteOf(sitesOf(scope.context, release), step.host!)
   const configurations = await configureAll(scope.context, scope.ref, blueprint)
   const folder = site.layout.artifact(service, member.artifact.id)
   const env: Record<string, string | Secret> = {

@@ -205,7 +205,7 @@ describe('every plan', () => {
   it('touches nothing that is live before everything is prepared', () => {
     forAll((_, plan) => {
       const before = ancestors(plan)
-      for (const step of of(plan, 'swap', 'switch', 'verify', 'retire'))
+      for (const step of of(plan, 'leave', 'swap', 'switch', 'verify', 'retire'))
         assert.ok(before.get(step.key)?.has('prepared'), step.key)
       for (const step of of(plan, 'stage', 'migrate', 'start', 'adopt'))
         assert.ok(before.get('prepared')?.has(step.key), step.key)
@@ -268,7 +268,7 @@ describe('every plan', () => {
 
   it('retires every slot that was live and is no longer, unless the swap has stopped it', () => {
     forAll((input, plan) => {
-      const swapped = of(plan, 'swap').map((step) => `${step.host}/${step.service}`)
+      const swapped = of(plan, 'swap', 'leave').map((step) => `${step.host}/${step.service}`)
       const after = new Map(carriedOut(input, plan).map((state) => [state.host, state.live]))
       const idle = input.hosts.flatMap((state) =>
         Object.entries(state.live)
@@ -300,7 +300,7 @@ describe('every plan', () => {
 function carriedOut(input: PlanInput, plan: Plan): HostState[] {
   return input.hosts.map((state) => {
     const moves = of(plan, 'start', 'adopt', 'swap').filter((step) => step.host === state.host)
-    const gone = of(plan, 'retire').filter(
+    const gone = of(plan, 'retire', 'leave').filter(
       (step) => step.host === state.host && state.live[step.service ?? ''] === step.slot,
     )
     const live = { ...state.live }

@@ -253,7 +253,7 @@ describe('the plan', () => {
     )
   })
 
-  it('touches only the host that differs', () => {
+  it('moves nothing on a host that does not differ, which says all the same what is live', () => {
     const service = wanted('backend', { artifact: 'backend-2', hosts: new Set(['one', 'two']) })
 
     const made = plan(
@@ -261,8 +261,38 @@ describe('the plan', () => {
       [host('one', [slot('backend', { artifact: 'backend-2' })]), host('two', [slot('backend')])],
     )
 
-    assert.deepEqual(new Set(made.steps.map((step) => step.host)), new Set(['two', undefined]))
+    assert.deepEqual(
+      made.steps.filter((step) => step.host === 'one').map((step) => step.kind),
+      ['stage', 'switch'],
+    )
     assert.deepEqual(changes(made), ['backend: change, another artifact'])
+  })
+
+  it('stops what must not run twice on one host before it starts on another', () => {
+    const service = wanted('jobs', { swaps: true, hosts: new Set(['two']) })
+
+    const made = plan([service], [host('one', [slot('jobs', { slot: 'b' })]), host('two', [])])
+
+    assert.deepEqual(steps(made), [
+      'stage:one <- ',
+      'stage:two <- ',
+      'prepared <- stage:one, stage:two',
+      'leave:one:jobs@b <- prepared',
+      'swap:two:jobs@a <- leave:one:jobs',
+      'switch:one <- leave:one:jobs',
+      'switch:two <- swap:two:jobs',
+      'verify <- switch:one, switch:two',
+    ])
+  })
+
+  it('names the hosts that stay as they are, and is another plan with them', () => {
+    const input = { fleet: 'shop', environment: 'test', goal: 'deploy', wanted: [wanted('backend')] } as const
+    const hosts = [host('web', [])]
+
+    const made = makePlan({ ...input, hosts, leftOut: [{ host: 'db', why: 'without' }] })
+
+    assert.deepEqual(made.leftOut, [{ host: 'db', why: 'without' }])
+    assert.notEqual(made.hash, makePlan({ ...input, hosts }).hash)
   })
 
   it('of an artifact that has still to be built is a change, and adopts nothing', () => {
@@ -319,6 +349,67 @@ describe('the plan', () => {
 
     assert.equal(hashes.size, 1 + others.length)
     assert.equal(makePlan(input).hash, makePlan(input).hash)
+  })
+})
+
+describe('a rolling plan', () => {
+  const names = ['one', 'two', 'three', 'edge']
+  const hosts = new Set(['one', 'two', 'three'])
+  const running = names.map((name) => host(name, name === 'edge' ? [] : [slot('api')]))
+  const rolling = { batch: 2, order: ['three', 'two', 'one', 'edge'] }
+
+  function rollingPlan(services: readonly WantedService[], states: readonly HostState[]): Plan {
+    return makePlan({ fleet: 'shop', environment: 'test', goal: 'deploy', wanted: services, hosts: states, rolling })
+  }
+
+  it('takes the hosts in their order, each batch once the one before is verified', () => {
+    const made = rollingPlan([wanted('api', { artifact: 'api-2', hosts })], running)
+
+    assert.deepEqual(made.batches, [
+      ['three', 'two'],
+      ['one', 'edge'],
+    ])
+    assert.deepEqual(steps(made), [
+      'stage:three <- ',
+      'stage:two <- ',
+      'start:three:api@b <- stage:three',
+      'start:two:api@b <- stage:two',
+      'prepared:1 <- stage:three, stage:two, start:three:api, start:two:api',
+      'switch:three <- prepared:1',
+      'switch:two <- prepared:1',
+      'verify:1 <- switch:three, switch:two',
+      'stage:one <- verify:1',
+      'stage:edge <- verify:1',
+      'start:one:api@b <- stage:one',
+      'prepared:2 <- stage:one, stage:edge, start:one:api',
+      'switch:one <- prepared:2',
+      'switch:edge <- prepared:2',
+      'verify:2 <- switch:one, switch:edge',
+      'retire:three <- verify:2',
+      'retire:two <- verify:2',
+      'retire:one <- verify:2',
+    ])
+  })
+
+  it('migrates once, in the batch in which the service comes first', () => {
+    const made = rollingPlan([wanted('api', { artifact: 'api-2', hosts, migrates: 'main' })], running)
+
+    assert.deepEqual(
+      made.steps.filter((step) => step.kind === 'migrate').map((step) => step.host),
+      ['three'],
+    )
+  })
+
+  it('is one batch where nothing is live yet, and where something that must not run twice moves', () => {
+    const first = rollingPlan(
+      [wanted('api', { hosts })],
+      names.map((name) => host(name, [])),
+    )
+    const jobs = wanted('jobs', { swaps: true, hosts: new Set(['two']) })
+    const moving = rollingPlan([jobs], [host('one', [slot('jobs')]), host('two', []), host('three', [])])
+
+    assert.equal(first.batches, undefined)
+    assert.equal(moving.batches, undefined)
   })
 })
 

@@ -3,8 +3,8 @@ import { otherSlot } from '../manifest/fleet.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
 import { byName, compare, dependencyOrder } from './dependency-order.ts'
-import { stepsOf } from './plan-steps.ts'
-import type { HostMoves, Move } from './plan-steps.ts'
+import { batchesOf, stepsOf } from './plan-steps.ts'
+import type { HostMoves, Move, Removed, Rolling } from './plan-steps.ts'
 
 /** `add`: not live yet. `change`: another artifact or configuration than what is live. `remove`: live, no longer wanted. */
 export type Change = 'add' | 'change' | 'remove' | 'same'
@@ -16,7 +16,11 @@ export type Change = 'add' | 'change' | 'remove' | 'same'
 export interface Plan {
   readonly fleet: string
   readonly environment: string
-  readonly goal: 'deploy' | 'rollback'
+  readonly goal: 'deploy' | 'rollback' | 'heal'
+  /** Hosts of the environment that stay as they are, by name; absent when there are none. */
+  readonly leftOut?: readonly LeftOut[]
+  /** Hosts that switch one batch after the other; absent when all switch together. */
+  readonly batches?: readonly (readonly string[])[]
   /** Sorted by name; one entry for every service that is wanted or live. */
   readonly services: readonly ServicePlan[]
   /** In an order in which they could be carried out one by one; `after` says how much of it may be parallel. */
@@ -28,6 +32,14 @@ export interface Plan {
   readonly hash: string
 }
 
+/** `without`: left out on purpose. `away`: it does not answer, so the release is refused. */
+export interface LeftOut {
+  readonly host: string
+  readonly why: 'without' | 'away'
+  /** What is known of it, in a few words. */
+  readonly detail?: string
+}
+
 export interface ServicePlan {
   readonly service: string
   readonly change: Change
@@ -37,11 +49,21 @@ export interface ServicePlan {
   readonly config?: string
 }
 
-export type StepKind = 'stage' | 'migrate' | 'start' | 'adopt' | 'prepared' | 'swap' | 'switch' | 'verify' | 'retire'
+export type StepKind =
+  | 'stage'
+  | 'migrate'
+  | 'start'
+  | 'adopt'
+  | 'prepared'
+  | 'leave'
+  | 'swap'
+  | 'switch'
+  | 'verify'
+  | 'retire'
 
 /**
  * `stage` lays files beside the live ones on a host. `start` starts a slot and waits for it; `adopt` only waits, the slot runs
- * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch. `retire` stops, after
+ * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch; `leave` only stops it, before it starts on another host. `retire` stops, after
  * the warm time, the slots that were replaced on a host or, with a service, the slot of one that leaves it.
  */
 export interface Step {
@@ -85,6 +107,9 @@ export interface PlanInput {
   readonly goal: Plan['goal']
   readonly wanted: readonly WantedService[]
   readonly hosts: readonly HostState[]
+  readonly leftOut?: readonly LeftOut[]
+  /** Absent: all hosts together. */
+  readonly rolling?: Rolling
 }
 
 /** The plan that takes the hosts from what they report to what is wanted. Time and memory grow with services × hosts. */
@@ -95,8 +120,18 @@ export function makePlan(input: PlanInput): Plan {
   const observations = new Map<string, Observation>()
   const byHost = state.map((host) => hostMoves(host, wanted, observations))
   const services = servicePlans(wanted, state, observations)
-  const steps = stepsOf(dependencyOrder(wanted), byHost)
-  const body = { fleet: input.fleet, environment: input.environment, goal: input.goal, services, steps }
+  const batches = batchesOf(byHost, input.rolling)
+  const steps = stepsOf(dependencyOrder(wanted), batches)
+  const leftOut = input.leftOut?.toSorted((a, b) => compare(a.host, b.host)) ?? []
+  const body = {
+    fleet: input.fleet,
+    environment: input.environment,
+    goal: input.goal,
+    ...(leftOut.length === 0 ? {} : { leftOut }),
+    ...(batches.length < 2 ? {} : { batches: batches.map((batch) => batch.map(({ host }) => host)) }),
+    services,
+    steps,
+  }
   return { ...body, hash: hashPlan(body, new Map(wanted.map(({ name, source }) => [name, source]))) }
 }
 
@@ -162,11 +197,13 @@ function hostMoves(
     const move = moveOf(host.host, service, { presence, observation })
     if (move !== undefined) moves.set(service.name, move)
   }
-  const removed: { service: string; slot: SlotName }[] = []
+  const removed: Removed[] = []
   for (const [service, { live }] of host.services) {
-    if (live !== undefined && !here.has(service)) removed.push({ service, slot: live })
+    if (live === undefined || here.has(service)) continue
+    removed.push({ service, slot: live, leaves: wanted.some(({ name, swaps }) => swaps && name === service) })
   }
-  return { host: host.host, moves, removed: removed.sort((a, b) => compare(a.service, b.service)) }
+  const serves = host.services.values().some(({ live }) => live !== undefined)
+  return { host: host.host, serves, moves, removed: removed.sort((a, b) => compare(a.service, b.service)) }
 }
 
 function observationOf(observations: Map<string, Observation>, service: string): Observation {
@@ -261,6 +298,7 @@ function hashPlan(plan: Omit<Plan, 'hash'>, sources: ReadonlyMap<string, string>
     config,
   ])
   hash.update(`${plan.fleet}\n${plan.environment}\n${plan.goal}\n${JSON.stringify(services)}\n`)
+  if (plan.leftOut !== undefined) hash.update(`${JSON.stringify(plan.leftOut.map(({ host, why }) => [host, why]))}\n`)
   // Gathered, because a call of `update` costs more than the hashing of one step.
   let lines = ''
   for (const step of plan.steps) {

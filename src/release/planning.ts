@@ -3,10 +3,11 @@ import type { Artifact } from '../build/artifact.ts'
 import type { LookedUp } from '../build/build-service.ts'
 import { configureAll, wantedServices } from './wanted.ts'
 import { changesNothing, countChanges, makePlan } from './plan.ts'
-import type { Plan } from './plan.ts'
+import type { HostState, LeftOut, Plan, PlanInput } from './plan.ts'
 import { observe } from './fleet-state.ts'
-import type { ReleaseSet, SetMember } from './records.ts'
-import { blueprintOf, emit, enter, sites } from './scope.ts'
+import type { AwayHost } from './fleet-state.ts'
+import type { Blueprint, Order, ReleaseSet, SetMember } from './records.ts'
+import { blueprintOf, concerns, emit, enter, sitesOf } from './scope.ts'
 import type { Scope } from './scope.ts'
 
 export interface PlanningInput {
@@ -21,7 +22,13 @@ export interface PlanningInput {
 /** What the story needs to go on; the plan itself is in the record. */
 export interface Planned {
   readonly nothing: boolean
-  /** Hosts on which something is to be done. */
+  readonly batches: readonly Batch[]
+}
+
+/** Hosts that are prepared, switched and judged together. */
+export interface Batch {
+  /** Ends the names of the steps that it has once; empty when it is the only one. */
+  readonly name: string
   readonly hosts: readonly string[]
   readonly migrations: readonly string[]
   readonly starts: readonly {
@@ -42,11 +49,11 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const blueprint = blueprintOf(release)
   const live = await context.records.live(scope.ref)
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
-  const { before, hosts } = await observe(sites(context, scope.ref.fleet, blueprint))
+  const { before, hosts, away } = await observe(sitesOf(context, release))
   const artifacts = new Map(Object.entries(input.artifacts))
   const wanted = wantedServices({
     blueprint,
-    goal: release.goal,
+    order: release.order,
     versions: new Map(Object.entries(input.sources).map(([name, inputs]) => [name, versionOf(name, inputs)])),
     configs,
     reasons: input.reasons,
@@ -58,18 +65,19 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
     goal: release.goal,
     wanted,
     hosts,
+    ...planHosts(release.order, blueprint, away),
   })
   refuseAnother(plan, release.expectedPlan)
 
   const set = Object.fromEntries(blueprint.services.map((definition) => [definition.name, memberOf(definition.name)]))
-  await context.records.change(scope.ref, { plan, before, set })
+  await context.records.change(scope.ref, { plan, before, set, liveBefore: live?.number ?? 0 })
   await emit(scope, {
     kind: 'plan',
     hash: plan.hash,
     counts: countChanges(plan),
     services: plan.services.map(({ service, change, reasons }) => ({ service, change, reasons })),
   })
-  return outline(plan)
+  return { nothing: changesNothing(plan) && away.length === 0, batches: batchesOf(plan, hosts) }
 
   function versionOf(name: string, inputs: string): LookedUp {
     const artifact = artifacts.get(name)
@@ -108,18 +116,38 @@ function refuseAnother(plan: Plan, expected: string | undefined): void {
   )
 }
 
-function outline(plan: Plan): Planned {
-  const starts = plan.steps.filter((step) => step.kind === 'start' || step.kind === 'adopt')
-  const keys = new Set(starts.map((step) => step.key))
-  return {
-    nothing: changesNothing(plan),
-    hosts: plan.steps.filter((step) => step.kind === 'stage').map((step) => step.host!),
-    migrations: plan.steps.filter((step) => step.kind === 'migrate').map((step) => step.service!),
-    starts: starts.map((step) => ({
-      key: step.key,
-      host: step.host!,
-      service: step.service!,
-      needs: step.after.filter((key) => keys.has(key)),
-    })),
-  }
+/** What a plan has to know of hosts: which stay as they are, and how the others take turns. */
+export function planHosts(
+  order: Order,
+  { environment, hosts }: Blueprint,
+  away: readonly AwayHost[],
+): Pick<PlanInput, 'leftOut' | 'rolling'> {
+  const without = hosts.filter(({ name }) => order.goal !== 'heal' && !concerns(order, name))
+  const leftOut = [
+    ...without.map(({ name }): LeftOut => ({ host: name, why: 'without' })),
+    ...away.map(({ host, problems }): LeftOut => ({ host, why: 'away', detail: problems[0]?.what ?? '' })),
+  ]
+  const { strategy } = environment
+  if (strategy === 'together') return { leftOut }
+  return { leftOut, rolling: { batch: strategy.rolling.batch, order: environment.hosts } }
+}
+
+function batchesOf(plan: Plan, hosts: readonly HostState[]): Batch[] {
+  const batches = plan.batches ?? [hosts.map(({ host }) => host)]
+  return batches.map((names, index) => {
+    const steps = plan.steps.filter((step) => step.host !== undefined && names.includes(step.host))
+    const starts = steps.filter((step) => step.kind === 'start' || step.kind === 'adopt')
+    const keys = new Set(starts.map((step) => step.key))
+    return {
+      name: batches.length === 1 ? '' : `:${index + 1}`,
+      hosts: names,
+      migrations: steps.filter((step) => step.kind === 'migrate').map((step) => step.service!),
+      starts: starts.map((step) => ({
+        key: step.key,
+        host: step.host!,
+        service: step.service!,
+        needs: step.after.filter((key) => keys.has(key)),
+      })),
+    }
+  })
 }

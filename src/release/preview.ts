@@ -3,7 +3,8 @@ import { observe } from './fleet-state.ts'
 import { makePlan } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { EnvironmentRef, Order } from './records.ts'
-import { sites } from './scope.ts'
+import { planHosts } from './planning.ts'
+import { concerns, sites } from './scope.ts'
 import { versionsOf } from './source.ts'
 import { survey } from './survey.ts'
 import { configureAll, wantedServices } from './wanted.ts'
@@ -23,14 +24,16 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
         )
       : new Map(Object.entries(found.members).map(([service, member]) => [service, member.config]))
   const versions = await versionsOf(context, environment, order, found)
-  const { hosts } = await observe(sites(context, environment.fleet, blueprint))
+  const { hosts, away } = await observe(
+    sites(context, environment.fleet, blueprint).filter(({ host }) => concerns(order, host.name)),
+  )
   const wanted = wantedServices({
     blueprint,
-    goal: order.goal,
+    order,
     versions,
     configs,
     reasons: found.reasons,
     live: live?.set,
   })
-  return makePlan({ ...environment, goal: order.goal, wanted, hosts })
+  return makePlan({ ...environment, goal: order.goal, wanted, hosts, ...planHosts(order, blueprint, away) })
 }

@@ -30,6 +30,8 @@ export interface StoredRelease extends Release {
   readonly expectedPlan?: string
   readonly blueprint?: Blueprint
   readonly before?: Before
+  /** The release that was live when this one was planned; 0 when none was. */
+  readonly liveBefore?: number
   readonly cancelledBy?: string
   readonly worker?: string
 }
@@ -46,6 +48,7 @@ export interface ReleaseChange {
   readonly blueprint?: Blueprint
   readonly plan?: Plan
   readonly before?: Before
+  readonly liveBefore?: number
   readonly set?: ReleaseSet
   readonly deviations?: Release['deviations']
   readonly worker?: string
@@ -68,7 +71,7 @@ export interface RecordStore {
   live(environment: EnvironmentRef): Promise<StoredRelease | undefined>
   /** Releases without an outcome, oldest first; of all environments when none is named. */
   open(environment?: EnvironmentRef): Promise<StoredRelease[]>
-  /** The newest kept release before the live one, the natural goal of a rollback. */
+  /** The newest kept release before the live one, the natural goal of a rollback; none that only healed a host. */
   previous(environment: EnvironmentRef, before: number): Promise<StoredRelease | undefined>
   change(release: ReleaseRef, change: ReleaseChange): Promise<void>
   /** Marks it as the one live release of its environment; undefined: none is. */
@@ -108,10 +111,11 @@ export function recordStore(sql: Sql, inStep: Sql = sql): RecordStore {
       )
     },
     previous: (environment, before) =>
-      one(sql, `fleet = $1 and environment = $2 and number < $3 and outcome = 'kept' order by number desc limit 1`, [
-        ...keyOf(environment),
-        before,
-      ]),
+      one(
+        sql,
+        `fleet = $1 and environment = $2 and number < $3 and outcome = 'kept' and goal <> 'heal' order by number desc limit 1`,
+        [...keyOf(environment), before],
+      ),
     change: (release, change) => applyChange(inStep, release, change),
     setLive: async (environment, number) => {
       // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
@@ -155,6 +159,7 @@ interface Row {
   readonly phase: Phase
   readonly outcome: ReleaseOutcome | null
   readonly live: boolean
+  readonly live_before: number | null
   readonly actor: string
   readonly reason: string | null
   readonly demand: Order
@@ -260,6 +265,7 @@ const COLUMNS: readonly (readonly [field: keyof ReleaseChange, column: string])[
   ['blueprint', 'blueprint'],
   ['plan', 'plan'],
   ['before', 'before'],
+  ['liveBefore', 'live_before'],
   ['set', 'members'],
   ['deviations', 'deviations'],
   ['worker', 'worker'],
@@ -277,7 +283,7 @@ async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange)
 }
 
 function columnValue(field: keyof ReleaseChange, value: ReleaseChange[keyof ReleaseChange]): unknown {
-  if (typeof value === 'number') return field === 'to' ? value : new Date(value)
+  if (typeof value === 'number') return field === 'to' || field === 'liveBefore' ? value : new Date(value)
   return typeof value === 'object' ? JSON.stringify(value) : value
 }
 
@@ -347,9 +353,16 @@ function fromRow(row: Row): StoredRelease {
     ...(row.expected_plan !== null && { expectedPlan: row.expected_plan }),
     ...(row.blueprint !== null && { blueprint: readBlueprint(row.blueprint) }),
     ...(row.before !== null && { before: row.before }),
+    ...(row.live_before !== null && { liveBefore: row.live_before }),
+    ...concernedHosts(row.demand),
     ...(row.cancelled_by !== null && { cancelledBy: row.cancelled_by }),
     ...(row.worker !== null && { worker: row.worker }),
   }
+}
+
+function concernedHosts(order: Order): Pick<Release, 'without' | 'host'> {
+  if (order.goal === 'heal') return { host: order.host }
+  return order.without === undefined ? {} : { without: order.without }
 }
 
 /** A problem for an error that nobody foresaw, so that it is told and not lost. */

@@ -15,7 +15,7 @@ export interface ReleaseRef extends EnvironmentRef {
   readonly number: number
 }
 
-/** What a person or a machine asked for. */
+/** What a person or a machine asked for. `without`: names of hosts that are left as they are, because they are away. */
 export type Order =
   | {
       readonly goal: 'deploy'
@@ -23,6 +23,7 @@ export type Order =
       readonly repository: string
       /** Branch, tag or commit; absent means the environment's branch. */
       readonly ref?: string
+      readonly without?: readonly string[]
     }
   | {
       readonly goal: 'rollback'
@@ -30,6 +31,12 @@ export type Order =
       readonly to?: number
       /** Only this service; the rest of the set stays, and the result is shown as a deviation. */
       readonly service?: string
+      readonly without?: readonly string[]
+    }
+  | {
+      /** Brings one host to what is live on the others. */
+      readonly goal: 'heal'
+      readonly host: string
     }
 
 export interface Request {
@@ -79,6 +86,10 @@ export interface Release extends ReleaseRef {
   readonly subject?: string
   /** For a rollback of the whole set: the release whose set is wanted. */
   readonly to?: number
+  /** Hosts that were left out on purpose. */
+  readonly without?: readonly string[]
+  /** Of a heal: the host that is brought to what is live. */
+  readonly host?: string
   /** Milliseconds since the epoch, as are all times here. */
   readonly requestedAt: number
   readonly startedAt?: number
@@ -124,6 +135,20 @@ export interface EnvironmentHost extends HostDefinition {
    * in the oldest records: the default.
    */
   readonly root?: string
+}
+
+/**
+ * A host that may not run what is live: it was left out of a release, or lost in the middle of one. Other hosts send it
+ * nothing until it has been brought to what is live.
+ */
+export interface HostMark {
+  readonly host: string
+  /** The first release that it did not take part in to the end. */
+  readonly since: number
+  readonly why: string
+  /** How often Drover itself has tried to heal it, and when it did last. */
+  readonly tries: number
+  readonly triedAt?: number
 }
 
 /** What each host reported when the plan was made: where an undo goes back to. */

@@ -2,6 +2,7 @@ import type { Engine, Run, Settled, Workflow, WorkflowError } from '../journal/e
 import type { Artifact } from '../build/artifact.ts'
 import { Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
+import { isPassing } from './passing.ts'
 import { build } from './build.ts'
 import type { Built } from './build.ts'
 import type { Context } from './context.ts'
@@ -21,7 +22,10 @@ import { switchOver } from './switch.ts'
 import { tidy } from './tidy.ts'
 import { poisoned, undo } from './undo.ts'
 import type { Cause } from './undo.ts'
+import { unchanged } from './unchanged.ts'
 import { verify } from './verify.ts'
+
+const TRIES = 3
 
 /**
  * The story of a release. `conduct` sees one release through in its environment's lane: it runs the story, and where
@@ -59,27 +63,31 @@ export function defineRelease(engine: Engine, context: Context): ReleaseWorkflow
       planRelease(scope, { ...sourced.planning, artifacts: { ...sourced.artifacts, ...artifactsOf(built) } }),
     )
     if (plan.nothing) {
-      await step('unchanged', () => context.records.end(ref, { outcome: 'unchanged', problems: [] }))
+      await step('unchanged', unchanged)
       return 'unchanged'
     }
     // Every reason not to, at once; then the permit, whose number the hosts compare.
     await step('gate', passGate)
-    // Files beside the live ones, on all hosts at once. From here on there is something to undo.
-    const hosts = plan.hosts.map((host) => ({ key: `stage:${host}`, needs: [], input: { ...node, host } }))
-    allDone(await run.graph(onHost, hosts))
-    // Once per database, before any slot of the new set starts.
-    for (const service of plan.migrations) await step(`migrate:${service}`, (scope) => migrate(scope, service))
-    // New slots beside the live ones, each as soon as the slots that it needs are ready.
-    const slots = plan.starts.map(({ key, host, service, needs }) => ({
-      key,
-      needs,
-      input: { ...node, host, service },
-    }))
-    allDone(await run.graph(onSlot, slots, { cancelOnFailure: true }))
-    // The one moment in which anything that users see changes.
-    await step('switch', switchOver)
-    // Smoke, then real traffic against the time before, with the old slots still answering for what fails.
-    await step('verify', verify)
+    // All hosts together, or so many at a time, each batch judged before the next.
+    for (const [index, batch] of plan.batches.entries()) {
+      // Files beside the live ones. From here on there is something to undo.
+      const hosts = batch.hosts.map((host) => ({ key: `stage:${host}`, needs: [], input: { ...node, host } }))
+      allDone(await run.graph(onHost, hosts))
+      // Once per database, before any slot of the new set starts.
+      for (const service of batch.migrations) await step(`migrate:${service}`, (scope) => migrate(scope, service))
+      // New slots beside the live ones, each as soon as the slots that it needs are ready.
+      const slots = batch.starts.map(({ key, host, service, needs }) => ({
+        key,
+        needs,
+        input: { ...node, host, service },
+      }))
+      allDone(await run.graph(onSlot, slots, { cancelOnFailure: true }))
+      // The one moment in which anything that users see changes.
+      const last = index === plan.batches.length - 1
+      const switchedAt = await step(`switch${batch.name}`, (scope) => switchOver(scope, { ...batch, last }))
+      // Smoke, then real traffic against the time before, with the old slots still answering for what fails.
+      await step(`verify${batch.name}`, (scope) => verify(scope, batch.hosts, switchedAt))
+    }
     await step('keep', keep)
     return 'kept'
   })
@@ -130,9 +138,16 @@ export function defineRelease(engine: Engine, context: Context): ReleaseWorkflow
 
   return { release, tidy: tidying }
 
-  /** One recorded step with its scope. The holder is the workflow that has the permit, the same for all its children. */
+  /**
+   * One recorded step with its scope, tried again when its connection to a host was cut, or when the hosts have learnt of
+   * a higher number than it had asked for. The holder is the workflow that has the permit, the same for all its
+   * children.
+   */
   function inStep<T>(run: Run, node: Node, name: string, body: (scope: Scope) => Promise<T>): Promise<T> {
-    return run.step(name, (signal) => body({ context, ref: node.ref, holder: node.holder, signal }))
+    return run.step(name, (signal) => body({ context, ref: node.ref, holder: node.holder, signal }), {
+      attempts: TRIES,
+      retryIf: isPassing,
+    })
   }
 }
 

@@ -10,9 +10,12 @@ import type { Router } from '../routers/router.ts'
 import { Secret } from '../secrets/secret.ts'
 import type { Context } from './context.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { Blueprint, EventBody, Phase, ReleaseRef } from './records.ts'
+import type { Blueprint, EventBody, Order, Phase, ReleaseRef } from './records.ts'
 
-/** One release as its steps see it: what is recorded of it, where it happens, and the right to change that. */
+/**
+ * One release as one try of one of its steps sees it: what is recorded of it, where it happens, and the right to change
+ * that.
+ */
 export interface Scope {
   readonly context: Context
   readonly ref: ReleaseRef
@@ -87,15 +90,38 @@ export function sites(
   })
 }
 
+/** The places that a release changes: all of its environment but those that it leaves out, or the one that it heals. */
+export function sitesOf(context: Context, release: StoredRelease): Site[] {
+  return sites(context, release.fleet, blueprintOf(release)).filter(({ host }) => concerns(release.order, host.name))
+}
+
+export function concerns(order: Order, host: string): boolean {
+  return order.goal === 'heal' ? order.host === host : order.without?.includes(host) !== true
+}
+
 export function siteOf(all: readonly Site[], host: string): Site {
   const site = all.find((candidate) => candidate.host.name === host)
   if (site === undefined) throw refusal('release/unknown-host', `host ${host}`, 'is not a host of this environment')
   return site
 }
 
-/** The fence for one act: read anew each time, so that a workflow that lost its permit stops here. */
+const numbers = new WeakMap<Scope, Promise<number>>()
+
+/**
+ * The fence for the acts of one try of a step. The number is asked for once in it: a workflow that lost its permit stops
+ * at its next step, and what it still has under way is refused by the hosts.
+ */
 export async function fenceAt(scope: Scope, site: Site): Promise<Fence> {
-  return { root: site.root, number: await scope.context.permits.current(scope.ref, scope.holder) }
+  const number = numbers.get(scope) ?? scope.context.permits.current(scope.ref, scope.holder)
+  numbers.set(scope, number)
+  return { root: site.root, number: await number }
+}
+
+/** Makes this workflow the one that may change the hosts. */
+export async function takePermit(scope: Scope): Promise<void> {
+  const number = scope.context.permits.take(scope.ref, scope.holder)
+  numbers.set(scope, number)
+  await number
 }
 
 /**

@@ -1,6 +1,7 @@
+import type { Artifact } from '../build/artifact.ts'
 import type { Layout } from '../hosts/layout.ts'
 import { otherSlot } from '../manifest/fleet.ts'
-import type { SlotName } from '../manifest/fleet.ts'
+import type { Service, SlotName } from '../manifest/fleet.ts'
 import type { RouteChoice, RouteSet } from '../routers/router.ts'
 import type { SlotReport, SlotSpec } from '../runtimes/runtime.ts'
 import type { Secret } from '../secrets/secret.ts'
@@ -12,9 +13,18 @@ export function runsOn(member: SetMember | undefined, host: string): boolean {
   return member?.definition.hosts.includes(host) ?? false
 }
 
+/** What has to be known of a member of a set to run it. */
+export interface Runnable {
+  readonly artifact: Pick<Artifact, 'service' | 'id' | 'start' | 'cwd' | 'environment'>
+  readonly definition: Pick<Service, 'slotPorts' | 'drainMs' | 'limits'>
+  readonly config: string
+  /** The release that built or configured this version. */
+  readonly release: number
+}
+
 export interface SpecInput {
   readonly layout: Layout
-  readonly member: SetMember
+  readonly member: Runnable
   readonly slot: SlotName
   /** The release that starts it. */
   readonly release: number
@@ -57,13 +67,15 @@ export interface HostMoves {
   readonly beside: ReadonlyMap<string, SlotName>
   /** Stopped and started at the switch. */
   readonly swapped: ReadonlyMap<string, SlotName>
+  /** Stopped at the switch, and started on another host. */
+  readonly leaving: ReadonlyMap<string, SlotName>
 }
 
 export function movesOn(plan: Plan, host: string): HostMoves {
   const steps = plan.steps.filter((step) => step.host === host)
   const slotsOf = (kinds: readonly string[]): Map<string, SlotName> =>
     new Map(steps.filter((step) => kinds.includes(step.kind)).map((step) => [step.service!, step.slot!]))
-  return { beside: slotsOf(['start', 'adopt']), swapped: slotsOf(['swap']) }
+  return { beside: slotsOf(['start', 'adopt']), swapped: slotsOf(['swap']), leaving: slotsOf(['leave']) }
 }
 
 export interface RouteSetInput {
@@ -86,7 +98,7 @@ export function newRoutes(input: RouteSetInput, shielded: boolean): RouteSet {
   for (const [service, member] of Object.entries(input.set)) {
     const moved = moves.beside.get(service) ?? moves.swapped.get(service)
     const live = before?.live?.choices[service]?.slot
-    const stays = runsOn(member, input.host) || (shielded && live !== undefined)
+    const stays = runsOn(member, input.host) || (shielded && live !== undefined && !moves.leaving.has(service))
     if (!stays) continue
     if (moved === undefined) choices[service] = { slot: live ?? 'a' }
     else

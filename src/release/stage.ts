@@ -1,15 +1,12 @@
-import { act } from '../hosts/act.ts'
 import type { Parcel } from '../hosts/host.ts'
-import type { Operation } from '../hosts/operation.ts'
-import { refusal } from '../problem/problem.ts'
-import type { Route } from '../routers/router.ts'
-import { renderEnvironmentFile } from '../runtimes/environment-file.ts'
+import { arrangementsOf } from './arrangements.ts'
+import { layEnvironments } from './environment-files.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { ReleaseSet, SetMember } from './records.ts'
-import { blueprintOf, emit, enter, fenceAt, setToken, siteOf, sites } from './scope.ts'
+import type { ReleaseSet } from './records.ts'
+import { routesMeanwhile } from './routes.ts'
+import { emit, enter, fenceAt, setToken, siteOf, sitesOf } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { movesOn, newRoutes, runsOn, setNames } from './slots.ts'
-import { configureAll } from './wanted.ts'
+import { movesOn, newRoutes, setNames } from './slots.ts'
 
 /**
  * Lays everything that the release needs on one host beside what is live: artifacts, environment files, the routes of
@@ -17,15 +14,13 @@ import { configureAll } from './wanted.ts'
  */
 export async function stage(scope: Scope, host: string): Promise<void> {
   const release = await enter(scope, 'stage')
-  const blueprint = blueprintOf(release)
-  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprint), host)
+  const site = siteOf(sitesOf(scope.context, release), host)
   const { plan, set, before } = planned(release)
   const moves = movesOn(plan, host)
   const moving = Object.fromEntries(
     Object.entries(set).filter(([service]) => moves.beside.has(service) || moves.swapped.has(service)),
   )
 
-  const live = await scope.context.records.live(scope.ref)
   const fence = await fenceAt(scope, site)
   const name = setNames.shielded(release.number)
   const routes = newRoutes({ name, release: release.number, host, set, plan, before }, true)
@@ -37,11 +32,14 @@ export async function stage(scope: Scope, host: string): Promise<void> {
     layEnvironments(scope, site, release, moving),
     layRoutes(),
   ])
-  for (const service of Object.keys(moving)) await emit(scope, { kind: 'service', service, host, state: 'staged' })
+  await Promise.all(
+    Object.keys(moving).map((service) => emit(scope, { kind: 'service', service, host, state: 'staged' })),
+  )
 
   /** A router that runs takes a set whatever its shape; the first one of all is shaped before. */
   async function layRoutes(): Promise<void> {
-    const shaped = site.router.shape(site.host, fence, routesMeanwhile(live?.set ?? {}, set, host))
+    const { live, wanted } = await arrangementsOf(scope, release)
+    const shaped = site.router.shape(site.host, fence, routesMeanwhile(live, wanted, host))
     if (before[host]?.live === undefined) await shaped
     await Promise.all([shaped, site.router.lay(site.host, fence, routes, token)])
   }
@@ -65,53 +63,4 @@ async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<
     id: artifact.id,
   }))
   await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts })
-}
-
-/** A deploy writes the files; a rollback finds the older ones on the host, since only there are the older values. */
-async function layEnvironments(scope: Scope, site: Site, release: StoredRelease, moving: ReleaseSet): Promise<void> {
-  if (release.goal === 'rollback') return requireEnvironments(scope, site, moving)
-  const configurations = await configureAll(scope.context, scope.ref, blueprintOf(release))
-  const operations: Operation[] = [{ kind: 'folder', path: `${site.root}/env`, mode: 0o700 }]
-  for (const [service, member] of Object.entries(moving)) {
-    const configuration = configurations.get(service)
-    if (configuration?.id !== member.config) {
-      throw refusal(
-        'release/config-moved',
-        `service ${service}`,
-        'a secret has changed since the plan was made',
-        'Release again; the new plan takes the new value.',
-      )
-    }
-    const path = site.layout.environment(service, member.config)
-    operations.push({ kind: 'folder', path: `${site.root}/env/${service}`, mode: 0o700 })
-    operations.push({ kind: 'write', path, content: renderEnvironmentFile(configuration.variables), mode: 0o600 })
-  }
-  await act(site.host, await fenceAt(scope, site), operations, { signal: scope.signal })
-}
-
-async function requireEnvironments(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
-  const files = Object.entries(moving).map(([service, member]) => site.layout.environment(service, member.config))
-  const operations = files.map((file): Operation => ({ kind: 'run', program: 'test', argv: ['-f', file] }))
-  await act(site.host, await fenceAt(scope, site), operations, { signal: scope.signal })
-}
-
-/** While a release is under way: what leaves the fleet or the host is live there until the switch, and keeps its port. */
-export function routesMeanwhile(live: ReleaseSet, set: ReleaseSet, host: string): Route[] {
-  const leaving = Object.entries(live).filter(([name, member]) => runsOn(member, host) && !runsOn(set[name], host))
-  return routesOf({ ...live, ...set, ...Object.fromEntries(leaving) }, host)
-}
-
-/** Routes of a set on one host. */
-export function routesOf(set: ReleaseSet, host: string): Route[] {
-  return Object.values(set)
-    .flatMap((member) => routeOf(member, host) ?? [])
-    .sort((a, b) => a.port - b.port)
-}
-
-function routeOf(member: SetMember, host: string): Route | undefined {
-  const { name, port, slotPorts } = member.definition
-  if (port === undefined || slotPorts === undefined) return undefined
-  if (runsOn(member, host)) return { service: name, port, slotPorts }
-  // It runs on other hosts only: until routes lead there, the port is free here.
-  return undefined
 }

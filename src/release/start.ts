@@ -1,6 +1,6 @@
 import { awaitReady } from '../runtimes/ready.ts'
 import { planned } from './stage.ts'
-import { blueprintOf, emit, enter, fenceAt, setToken, siteOf, sites } from './scope.ts'
+import { emit, enter, fenceAt, setToken, siteOf, sitesOf } from './scope.ts'
 import { tellingFailure } from './service-failure.ts'
 import type { Scope, Site } from './scope.ts'
 import { movesOn, slotSpec } from './slots.ts'
@@ -9,7 +9,7 @@ import type { StoredRelease } from './record-store.ts'
 /** Starts one service's new slot on one host, or finds that it runs already, and waits until it has proven ready. */
 export async function start(scope: Scope, host: string, service: string): Promise<void> {
   const release = await enter(scope, 'start')
-  const site = siteOf(sites(scope.context, scope.ref.fleet, blueprintOf(release)), host)
+  const site = siteOf(sitesOf(scope.context, release), host)
   const { plan } = planned(release)
   const began = Date.now()
   await emit(scope, { kind: 'service', service, host, state: 'starting' })

@@ -4,7 +4,7 @@ import type { SlotReport } from '../runtimes/runtime.ts'
 import type { Context } from './context.ts'
 import type { EnvironmentStatus, ServiceStatus } from './control-plane.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { EnvironmentRef } from './records.ts'
+import type { EnvironmentRef, SetMember } from './records.ts'
 import { blueprintOf, sites } from './scope.ts'
 import type { Site } from './scope.ts'
 
@@ -17,6 +17,7 @@ export async function environmentStatus(context: Context, environment: Environme
   const [active] = await context.records.open(environment)
   const under = active === undefined ? {} : { active }
   if (live === undefined) return { fleet, environment: name, ...under, services: [], hosts: [] }
+  const marks = new Map((await context.marks.of(environment)).map((mark) => [mark.host, mark]))
   const reports = await Promise.all(sites(context, fleet, blueprintOf(live)).map((site) => siteStatus(site, live)))
   return {
     fleet,
@@ -24,7 +25,10 @@ export async function environmentStatus(context: Context, environment: Environme
     live,
     ...under,
     services: reports.flatMap((report) => report.services),
-    hosts: reports.map((report) => report.host),
+    hosts: reports.map(({ host }) => {
+      const mark = marks.get(host.host)
+      return { ...host, ...(mark === undefined ? {} : { behind: { since: mark.since, why: mark.why } }) }
+    }),
   }
 }
 
@@ -38,6 +42,7 @@ async function siteStatus(
       site.router.observe(site.host, site.root),
       site.runtime.observe(site.host, site.root),
     ])
+    const runs = router.live === undefined ? {} : { release: router.live.release }
     const byName = new Map(slots.map((slot) => [`${slot.service}/${slot.slot}`, slot]))
     const placed = blueprintOf(live).services.filter((service) => service.hosts.includes(host))
     const services = placed.map((service) => {
@@ -51,7 +56,7 @@ async function siteStatus(
       services.map(({ service, report }) => ({ port: report?.port, path: service.ready.path })),
     )
     return {
-      host: { host, reachable: true, router: router.running ? 'running' : 'stopped' },
+      host: { host, reachable: true, router: router.running ? 'running' : 'stopped', ...runs },
       services: services.map(({ service, report, warm }, index) => ({
         service: service.name,
         host,
@@ -60,7 +65,7 @@ async function siteStatus(
         ...(report === undefined ? {} : { slot: report }),
         warm,
         ...(report?.artifact === undefined ? {} : { artifact: report.artifact }),
-        ...(live.set?.[service.name] === undefined ? {} : { release: live.set[service.name]!.release }),
+        ...versionOf(live.set?.[service.name], report),
         ...deviation(live, service.name),
       })),
     }
@@ -94,6 +99,16 @@ function stateOf(report: SlotReport | undefined, ready: boolean | undefined): Se
   if (report === undefined || report.state === 'absent') return 'absent'
   if (report.state !== 'running') return report.state
   return ready === false ? 'not-ready' : 'ready'
+}
+
+function versionOf(
+  member: SetMember | undefined,
+  report: SlotReport | undefined,
+): Pick<ServiceStatus, 'release' | 'differs'> {
+  if (member === undefined) return {}
+  const isOther = report?.artifact !== undefined && report.artifact !== member.artifact.id
+  const isSetOtherwise = report?.config !== undefined && report.config !== member.config
+  return isOther || isSetOtherwise ? { differs: true } : { release: member.release }
 }
 
 function deviation(live: StoredRelease, service: string): Pick<ServiceStatus, 'deviation'> {

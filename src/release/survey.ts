@@ -1,12 +1,15 @@
+import { nearMiss } from '../problem/near-miss.ts'
 import { problem, Refusal, refusal } from '../problem/problem.ts'
 import { loadManifest } from '../manifest/load.ts'
 import { forEnvironment } from '../manifest/environment.ts'
-import type { Environment, Fleet, HostDefinition, PlacedService } from '../manifest/fleet.ts'
+import type { Environment, Fleet, HostDefinition } from '../manifest/fleet.ts'
 import { changedServices } from '../source/changes.ts'
 import type { Commit, Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { Blueprint, EnvironmentRef, Order, ReleaseSet, SetMember } from './records.ts'
+import type { Blueprint, EnvironmentRef, Order, ReleaseSet } from './records.ts'
+import { concerns } from './scope.ts'
+import { surveyHeal, surveyRollback } from './survey-records.ts'
 
 /** What an order comes to, before anything is built: from the repository for a deploy, from the records for a rollback. */
 export interface Survey {
@@ -31,9 +34,35 @@ export async function survey(
   order: Order,
   fetch = (repository: Repository): Promise<void> => repository.fetch(),
 ): Promise<Survey> {
-  return order.goal === 'deploy'
-    ? surveySource(context, environment, { ...order, fetch })
-    : surveyRecords(context, environment, order)
+  const found = await lookUp(context, environment, order, fetch)
+  refuseUnknownHosts(order, found.blueprint)
+  return found
+}
+
+function lookUp(
+  context: Context,
+  environment: EnvironmentRef,
+  order: Order,
+  fetch: (repository: Repository) => Promise<void>,
+): Promise<Survey> {
+  if (order.goal === 'deploy') return surveySource(context, environment, { ...order, fetch })
+  return order.goal === 'rollback' ? surveyRollback(context, environment, order) : surveyHeal(context, environment)
+}
+
+/** Names of hosts that the environment does not have, and an order that leaves nothing to be done anywhere. */
+function refuseUnknownHosts(order: Order, { environment, hosts }: Blueprint): void {
+  const known = hosts.map(({ name }) => name)
+  const named = order.goal === 'heal' ? [order.host] : (order.without ?? [])
+  const problems = named
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const meant = nearMiss(name, known)
+      const hint = `${meant === undefined ? '' : `Did you mean ${meant}? `}The hosts are ${known.join(', ')}.`
+      return problem('release/unknown-host', `host ${name}`, `is not a host of ${environment.name}`, hint)
+    })
+  if (problems.length > 0) throw new Refusal(problems)
+  if (known.some((name) => concerns(order, name))) return
+  throw refusal('release/no-host-left', environment.name, 'every host is left out, so nothing can be released')
 }
 
 async function surveySource(
@@ -131,121 +160,4 @@ async function sourceReasons(
     repository,
   })
   return Object.fromEntries(changes.map((change) => [change.service, change.reasons]))
-}
-
-async function surveyRecords(
-  context: Context,
-  environment: EnvironmentRef,
-  order: Order & { goal: 'rollback' },
-): Promise<Survey> {
-  const live = await context.records.live(environment)
-  if (live?.set === undefined || live.blueprint === undefined) {
-    throw refusal(
-      'release/nothing-live',
-      `${environment.fleet}/${environment.environment}`,
-      'nothing is live, so there is nothing to go back from',
-    )
-  }
-  const goal =
-    order.to === undefined
-      ? await earlier(context, environment, live, order.service)
-      : await context.records.find({ ...environment, number: order.to })
-  if (goal.set === undefined || goal.blueprint === undefined || goal.outcome !== 'kept') {
-    throw refusal(
-      'release/never-kept',
-      `release ${goal.number}`,
-      `ended ${goal.outcome ?? 'not yet'}; only a kept release can be gone back to`,
-      `\`drover releases ${environment.environment}\` marks the kept ones.`,
-    )
-  }
-  const commit =
-    goal.commit === undefined ? {} : { commit: { id: goal.commit, subject: goal.subject ?? '', author: '', date: 0 } }
-  const reasons = Object.fromEntries(
-    Object.keys(goal.set).map((service) => [service, [`back to release ${goal.number}`]]),
-  )
-  if (order.service === undefined) {
-    return {
-      ...commit,
-      ...branch(goal),
-      blueprint: goal.blueprint,
-      reasons,
-      members: goal.set,
-      to: goal.number,
-      deviations: goal.deviations,
-    }
-  }
-  const found = goal.set[order.service]
-  if (found === undefined) {
-    throw new Refusal([
-      problem(
-        'release/unknown-service',
-        `release ${goal.number}`,
-        `has no service ${order.service}`,
-        `It has ${Object.keys(goal.set).join(', ')}.`,
-      ),
-    ])
-  }
-  const member = placedAsNow(live.blueprint, found)
-  const others = live.deviations.filter((deviation) => deviation.service !== order.service)
-  const own = live.commit === goal.commit ? [] : [{ service: order.service, release: member.release }]
-  return {
-    ...(live.commit === undefined
-      ? {}
-      : { commit: { id: live.commit, subject: live.subject ?? '', author: '', date: 0 } }),
-    ...branch(live),
-    blueprint: withService(live.blueprint, member.definition),
-    reasons: { [order.service]: [`back to release ${goal.number}`] },
-    members: { ...live.set, [order.service]: member },
-    deviations: [...others, ...own],
-  }
-}
-
-/** The last kept release before the live one; for one service, the last in which that service was another version. */
-async function earlier(
-  context: Context,
-  environment: EnvironmentRef,
-  live: StoredRelease,
-  service: string | undefined,
-): Promise<StoredRelease> {
-  // What a rollback went back from is not what was before it: the search begins where the version that is live came from.
-  let before = (service === undefined ? live.to : live.set?.[service]?.release) ?? live.number
-  for (;;) {
-    const candidate = await context.records.previous(environment, before)
-    if (candidate === undefined) {
-      throw refusal(
-        'release/nothing-before',
-        `${environment.fleet}/${environment.environment}`,
-        `no kept release before ${live.number}${service === undefined ? '' : ` has another version of ${service}`}`,
-      )
-    }
-    if (differs(candidate, live, service)) return candidate
-    before = candidate.number
-  }
-}
-
-/** A rollback that was itself rolled back to, or an unchanged set, is no place to go: the versions must differ. */
-function differs(candidate: StoredRelease, live: StoredRelease, service: string | undefined): boolean {
-  const services =
-    service === undefined ? new Set([...Object.keys(candidate.set ?? {}), ...Object.keys(live.set ?? {})]) : [service]
-  return [...services].some((name) => {
-    const [there, here] = [candidate.set?.[name], live.set?.[name]]
-    return there?.artifact.id !== here?.artifact.id || there?.config !== here?.config
-  })
-}
-
-function branch(release: StoredRelease): { branch?: string } {
-  return release.branch === undefined ? {} : { branch: release.branch }
-}
-
-/** Where it runs is a matter of the hosts that there are today. */
-function placedAsNow({ services }: Blueprint, member: SetMember): SetMember {
-  const now = services.find(({ name }) => name === member.definition.name)
-  return now === undefined ? member : { ...member, definition: { ...member.definition, hosts: now.hosts } }
-}
-
-function withService(blueprint: Blueprint, definition: PlacedService): Blueprint {
-  return {
-    ...blueprint,
-    services: blueprint.services.map((service) => (service.name === definition.name ? definition : service)),
-  }
 }

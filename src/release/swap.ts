@@ -12,7 +12,7 @@ export interface Exchange {
   readonly stop: ReadonlyMap<string, SlotName>
   /** The versions that are stopped, for their pause paths and drain times. */
   readonly stopping: ReleaseSet
-  /** Services whose requests wait while it is away. */
+  /** Services whose requests wait while they are away; one that goes to another host is not among them. */
   readonly services: readonly string[]
   readonly live: RouteSet | undefined
   readonly heldName: string
@@ -23,10 +23,10 @@ export interface Exchange {
  * Holds the requests of these services in the router's waiting room, stops their intake of work, lets them finish and
  * stops them. Afterwards none of them runs, and `start` may start the other version. Safe to repeat at any point.
  */
-export async function holdAndStop(scope: Scope, exchange: Exchange): Promise<WaitingRoom> {
+export async function holdAndStop(scope: Scope, exchange: Exchange): Promise<WaitingRoom | undefined> {
   const { site, services, live, stop } = exchange
-  const room = await site.router.waitingRoom(site.host, site.root)
-  if (live !== undefined && stop.size > 0) {
+  const room = services.length === 0 ? undefined : await site.router.waitingRoom(site.host, site.root)
+  if (live !== undefined && services.some((service) => stop.has(service))) {
     await site.router.lay(
       site.host,
       await fenceAt(scope, site),
@@ -35,7 +35,7 @@ export async function holdAndStop(scope: Scope, exchange: Exchange): Promise<Wai
     await site.router.switch(site.host, await fenceAt(scope, site), exchange.heldName)
   }
   await scope.context.reach('swap:held')
-  for (const service of stop.keys())
+  for (const service of services.filter((each) => stop.has(each)))
     await emit(scope, { kind: 'service', service, host: site.host.name, state: 'held' })
   await Promise.all([...stop].map(([service, slot]) => drain(scope, site, exchange.stopping[service], slot)))
   const slots = [...stop].map(([service, slot]) => ({

@@ -1,12 +1,15 @@
 import { act } from '../hosts/act.ts'
 import type { Operation } from '../hosts/operation.ts'
 import type { SlotRef } from '../runtimes/runtime.ts'
+import { arrangementOf } from './arrangements.ts'
 import type { Context } from './context.ts'
+import { everywhere } from './everywhere.ts'
+import { look } from './fleet-state.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { ReleaseSet } from './records.ts'
-import { blueprintOf, fenceAt, sites } from './scope.ts'
+import { routesOf } from './routes.ts'
+import { blueprintOf, fenceAt, sites, takePermit } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { routesOf } from './stage.ts'
 
 /**
  * What is left to do once a kept release has been live for the warm time: slots that are not live are stopped, routes
@@ -14,25 +17,52 @@ import { routesOf } from './stage.ts'
  * what is live now, so a sweep that comes late, twice or after another release does no harm.
  */
 export async function sweep(scope: Scope): Promise<void> {
-  await scope.context.permits.take(scope.ref, scope.holder)
-  const live = await scope.context.records.live(scope.ref)
+  const { context, ref } = scope
+  await takePermit(scope)
+  const live = await context.records.live(ref)
   if (live === undefined) return
-  const blueprint = blueprintOf(live)
-  const kept = await keptSets(scope.context, live)
-  for (const site of sites(scope.context, scope.ref.fleet, blueprint)) {
+  const kept = await keptSets(context, live)
+  const arrangement = await arrangementOf(scope, live)
+  // What lies on a host that may not run what is live is of use to whoever brings it there.
+  const all = sites(context, ref.fleet, blueprintOf(live)).filter(({ host }) => !arrangement.shunned.has(host.name))
+  await everywhere(all, async (site) => {
     await stopWhatIsNotLive(scope, site, live)
-    await site.router.shape(site.host, await fenceAt(scope, site), routesOf(live.set ?? {}, site.host.name))
+    await site.router.shape(site.host, await fenceAt(scope, site), routesOf(arrangement, site.host.name))
     await forgetOldVersions(scope, site, kept)
-  }
+  })
+  await dismissHosts(scope, live)
+}
+
+/**
+ * A host that was taken out of the environment runs nothing of it any more, as far as it can be told. One that says that
+ * it has taken part in what is live now is still of it, under another name.
+ */
+async function dismissHosts(scope: Scope, live: StoredRelease): Promise<void> {
+  const previous = await scope.context.records.previous(live, live.number)
+  if (previous?.blueprint === undefined) return
+  const stay = new Set(blueprintOf(live).hosts.map(({ name }) => name))
+  const gone = sites(scope.context, live.fleet, previous.blueprint).filter(({ host }) => !stay.has(host.name))
+  await Promise.all(
+    gone.map((site) =>
+      dismiss(scope, site, live).catch((error: unknown) =>
+        scope.context.log(`${site.host.name} has left ${live.environment}: ${String(error)}`),
+      ),
+    ),
+  )
+}
+
+async function dismiss(scope: Scope, site: Site, live: StoredRelease): Promise<void> {
+  const { live: set } = await site.router.observe(site.host, site.root)
+  if (set === undefined || set.release >= live.number) return
+  const fence = await fenceAt(scope, site)
+  await site.router.teardown(site.host, fence)
+  await site.runtime.teardown(site.host, fence)
 }
 
 async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease): Promise<void> {
-  const [router, slots] = await Promise.all([
-    site.router.observe(site.host, site.root),
-    site.runtime.observe(site.host, site.root),
-  ])
-  if (router.live === undefined) return
-  const choices = router.live.choices
+  const { live: set, slots } = await look(site)
+  if (set === undefined) return
+  const { choices } = set
   const idle = slots.filter(
     ({ service, slot, state }) => (state === 'running' || state === 'crashed') && choices[service]?.slot !== slot,
   )

@@ -1,5 +1,6 @@
 import { Refusal, refusal } from '../problem/problem.ts'
 import type { Context } from './context.ts'
+import { everywhere } from './everywhere.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { EnvironmentRef } from './records.ts'
 import { blueprintOf, sites } from './scope.ts'
@@ -32,10 +33,10 @@ export async function teardown(context: Context, environment: EnvironmentRef, ac
 
 async function stopAll(context: Context, release: StoredRelease, holder: string): Promise<void> {
   const number = await context.permits.take(release, holder)
-  for (const site of sites(context, release.fleet, blueprintOf(release))) {
+  await everywhere(sites(context, release.fleet, blueprintOf(release)), async (site) => {
     await site.router.teardown(site.host, { root: site.root, number })
     await site.runtime.teardown(site.host, { root: site.root, number })
-  }
+  })
   await context.records.setLive(release, undefined)
   // Who has taken the permit until now may have started the router again; who takes it later finds nothing live.
   await context.permits.current(release, holder)

@@ -1,18 +1,16 @@
-import { otherSlot } from '../manifest/fleet.ts'
-import type { SlotName } from '../manifest/fleet.ts'
+import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
-import { Refusal, problem } from '../problem/problem.ts'
-import { awaitReady } from '../runtimes/ready.ts'
-import type { WaitingRoom } from '../routers/router.ts'
+import { arrangementOf, previousSet } from './arrangements.ts'
+import { problemsIn } from './everywhere.ts'
+import { isPassing } from './passing.ts'
 import type { StoredRelease } from './record-store.ts'
-import { unforeseen } from './record-store.ts'
-import type { Before, Phase, ReleaseSet } from './records.ts'
-import { blueprintOf, enter, fenceAt, sites } from './scope.ts'
+import type { Phase } from './records.ts'
+import { enter, sitesOf, takePermit } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
-import { movesOn, setNames, slotSpec } from './slots.ts'
-import { holdAndStop } from './swap.ts'
-import { previousSet } from './switch.ts'
+import { movesOn } from './slots.ts'
+import { isLiveAsBefore, startPrevious, takeBack } from './undo-host.ts'
 import { total, trafficOf } from './verify.ts'
+import { leadTo } from './welcome.ts'
 
 /** Why a release is undone: it failed with these problems, or a person cancelled it. */
 export interface Cause {
@@ -25,6 +23,9 @@ export interface Cause {
 /**
  * Takes a release back, from wherever it got to: what is live is what was live before, the new slots are stopped. It takes the
  * permit from the release first, so that nothing of that is still under way. Safe to repeat at any point.
+ *
+ * A host that cannot be reached any more may or may not have switched. The others go back all the same, and send it
+ * nothing until it has been brought to what they run. Only when no host can be reached is the release broken.
  */
 export async function undo(scope: Scope, cause: Cause): Promise<void> {
   const release = await enter(scope, 'undo')
@@ -32,135 +33,158 @@ export async function undo(scope: Scope, cause: Cause): Promise<void> {
     const outcome = cause.cancelled ? 'cancelled' : cause.phase === 'build' ? 'restored' : 'refused'
     return scope.context.records.end(scope.ref, { outcome, problems: cause.problems })
   }
-  await scope.context.permits.take(scope.ref, scope.holder)
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
-  const left = (await Promise.all(all.map((site) => undoHost(scope, site, release, cause.phase)))).flat()
-  const live = Object.values(release.before ?? {}).find((host) => host.live !== undefined)?.live?.release
-  await scope.context.records.setLive(scope.ref, live)
-  const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
-  const broken = left.some(({ severity }) => severity === 'error')
+  await takePermit(scope)
+  // Until the first batch comes to its switch, all is done beside what users see.
+  const beside = BESIDE_LIVE.has(cause.phase) && release.switchedAt === undefined
+  const ends = await Promise.all(
+    sitesOf(scope.context, release).map((site) => undoHost(scope, site, { release, beside })),
+  )
+  const reached = ends.filter(({ how }) => how !== 'lost').map(({ site }) => site)
+  const lost = ends.filter(({ how }) => how === 'lost')
+  const returned = beside ? [] : await returnMoved(scope, release, ends)
+  await restoreRecords(scope, release, beside ? [] : lost)
+  await leadEverybodyBack(scope, release, reached)
+  const left = [...ends.flatMap(({ problems }) => problems), ...returned]
+  const traffic = await trafficMeanwhile(release, reached)
+  const broken = reached.length === 0 || left.some(({ severity }) => severity === 'error')
   const outcome = broken ? 'broken' : cause.cancelled ? 'cancelled' : 'restored'
-  await scope.context.records.end(scope.ref, { outcome, problems: [...cause.problems, ...left], traffic })
+  await scope.context.records.end(scope.ref, { outcome, problems: [...cause.problems, ...left], ...traffic })
 }
 
-/** In these phases things are laid and started beside what is live; singletons are not touched. */
 const BESIDE_LIVE: ReadonlySet<Phase> = new Set(['stage', 'migrate', 'start'])
 const BEFORE_ANY_HOST: ReadonlySet<Phase> = new Set(['queued', 'source', 'build', 'plan', 'gate'])
 
-/** Gives what went wrong: as warnings where only something is left behind that the next release or sweep clears away. */
-async function undoHost(scope: Scope, site: Site, release: StoredRelease, phase: Phase): Promise<Problem[]> {
-  try {
-    await switchBack(scope, site, release)
-    await scope.context.reach('undo:back')
-    await stopNewSlots(scope, site, release)
-    const live = release.before?.[site.host.name]?.live
-    await site.router.prune(site.host, await fenceAt(scope, site), [live?.name ?? setNames.nothing()])
-    return []
-  } catch (error) {
-    const problems = error instanceof Refusal ? error.problems : [unforeseen(error)]
-    // Such as a full disk, on which nothing can be stopped or removed either.
-    const harmless = BESIDE_LIVE.has(phase) && (await isLiveAsBefore(site, release))
-    return problems.map((found) => (harmless ? { ...found, severity: 'warning' } : found))
-  }
-}
-
-async function isLiveAsBefore(site: Site, release: StoredRelease): Promise<boolean> {
-  const now = await site.router.observe(site.host, site.root).catch(() => undefined)
-  return now !== undefined && now.live?.name === release.before?.[site.host.name]?.live?.name
-}
-
-async function switchBack(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
-  const now = (await site.router.observe(site.host, site.root)).live
-  const before = release.before?.[site.host.name]?.live
-  if (now === undefined || now.release !== release.number) return
-
-  const previous = await previousSet(scope, before?.release)
-  await restartStopped(scope, site, release, previous)
-  const name = before?.name ?? setNames.nothing()
-  await site.router.lay(site.host, await fenceAt(scope, site), before ?? { name, release: 0, choices: {} })
-  // The singletons of before start again while their requests wait, and only then does everything go back at once.
-  const room = await exchangeBack(scope, site, release, previous)
-  await site.router.switch(site.host, await fenceAt(scope, site), name)
-  for (const [service, slot] of movesOn(release.plan!, site.host.name).swapped) {
-    const port = previous[service]?.definition.slotPorts?.[slot === 'a' ? 1 : 0]
-    if (port !== undefined) room?.open(service, port)
-  }
-  await room?.close()
-}
-
-/** An old slot that died or was stopped since the switch is started again before traffic goes back to it. */
-async function restartStopped(scope: Scope, site: Site, release: StoredRelease, previous: ReleaseSet): Promise<void> {
-  const moves = movesOn(release.plan!, site.host.name)
-  const live = release.before?.[site.host.name]?.live?.choices ?? {}
-  const services = [...moves.beside.keys()].filter(
-    (service) => previous[service] !== undefined && live[service] !== undefined,
-  )
-  await Promise.all(
-    services.map((service) => startPrevious({ scope, site, previous, service, slot: live[service]!.slot })),
-  )
-}
-
-interface StartPrevious {
-  readonly scope: Scope
+/** How the undo of one host ended. `stuck`: it answers, but could not be taken back. `lost`: it does not answer. */
+interface End {
   readonly site: Site
-  readonly previous: ReleaseSet
-  readonly service: string
-  readonly slot: SlotName
+  readonly how: 'back' | 'stuck' | 'lost'
+  readonly problems: readonly Problem[]
 }
 
-async function startPrevious({ scope, site, previous, service, slot }: StartPrevious): Promise<void> {
-  const member = previous[service]!
-  const spec = slotSpec({ layout: site.layout, member, slot, release: member.release })
-  await site.runtime.start(site.host, await fenceAt(scope, site), [spec])
-  const port = spec.port === undefined ? {} : { port: spec.port }
-  await awaitReady({
-    host: site.host,
-    runtime: site.runtime,
-    root: site.root,
-    slot: { service, slot },
-    readiness: member.definition.ready,
-    signal: scope.signal,
-    ...port,
-  })
+interface Undoing {
+  readonly release: StoredRelease
+  readonly beside: boolean
 }
 
-async function exchangeBack(
-  scope: Scope,
-  site: Site,
-  release: StoredRelease,
-  previous: ReleaseSet,
-): Promise<WaitingRoom | undefined> {
-  const { swapped } = movesOn(release.plan!, site.host.name)
-  if (swapped.size === 0) return undefined
-  const now = (await site.router.observe(site.host, site.root)).live
-  const room = await holdAndStop(scope, {
-    site,
-    stop: swapped,
-    stopping: release.set ?? {},
-    services: [...swapped.keys()],
-    live: now,
-    heldName: setNames.heldBack(release.number),
-    release: release.number,
-  })
-  const returning = [...swapped].filter(([service]) => previous[service] !== undefined)
-  await Promise.all(
-    returning.map(([service, slot]) => startPrevious({ scope, site, previous, service, slot: otherSlot(slot) })),
+const TRIES = 3
+const PAUSE_MS = 200
+
+async function undoHost(scope: Scope, site: Site, { release, beside }: Undoing): Promise<End> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await takeBack(scope, site, release)
+      return { site, how: 'back', problems: [] }
+    } catch (error) {
+      // Who holds the permit by now goes on; and who only has a newer number by now asks for it in the next try.
+      if (isOvertaken(error)) throw error
+      if (tries === TRIES || !isPassing(error)) return explain(site, { release, beside, error })
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * tries))
+    }
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  const codes = error instanceof Refusal ? error.problems.map(({ code }) => code) : []
+  return codes.includes('hosts/fenced') || codes.includes('release/permit-lost')
+}
+
+/** What went wrong: as warnings where only something is left behind that the next release or sweep clears away. */
+async function explain(site: Site, { release, beside, error }: Undoing & { readonly error: unknown }): Promise<End> {
+  const problems = problemsIn(error)
+  const answers = await site.router.observe(site.host, site.root).then(
+    () => true,
+    () => false,
   )
-  return room
+  if (!answers) return { site, how: 'lost', problems: [lostProblem(site.host.name, { release, beside }, problems)] }
+  // Such as a full disk, on which nothing can be stopped or removed either.
+  const harmless = beside && (await isLiveAsBefore(site, release))
+  return {
+    site,
+    how: 'stuck',
+    problems: problems.map((found) => (harmless ? { ...found, severity: 'warning' } : found)),
+  }
 }
 
-/** Stops what this release started and what is not live now; slots that ran before stay as they were. */
-async function stopNewSlots(scope: Scope, site: Site, release: StoredRelease): Promise<void> {
-  const ran = new Set(runningBefore(release.before?.[site.host.name]?.slots ?? []))
-  const moves = movesOn(release.plan!, site.host.name)
-  const stops = [...moves.beside, ...moves.swapped]
-    .filter(([service, slot]) => !ran.has(`${service}/${slot}`))
-    .map(([service, slot]) => ({ service, slot, drainMs: release.set?.[service]?.definition.drainMs ?? 10_000 }))
-  if (stops.length > 0) await site.runtime.stop(site.host, await fenceAt(scope, site), stops)
+function lostProblem(host: string, { release, beside }: Undoing, [first]: readonly Problem[]): Problem {
+  const { number, environment } = release
+  const found = beside
+    ? problem(
+        'release/host-lost',
+        `host ${host}`,
+        `cannot be reached any more: ${first?.what ?? 'no answer'}`,
+        'What was live on it is live; what was laid and started beside it goes with the next release.',
+      )
+    : problem(
+        'release/host-lost',
+        `host ${host}`,
+        `cannot be reached any more, and may have switched to release ${number}: ${first?.what ?? 'no answer'}`,
+        `Other hosts send it nothing until \`drover hosts heal ${environment} ${host}\`, or Drover itself once it is back, has brought it to what is live.`,
+      )
+  return { ...found, severity: 'warning' }
 }
 
-function runningBefore(slots: Before[string]['slots']): string[] {
-  return slots.filter((slot) => slot.state === 'running').map((slot) => `${slot.service}/${slot.slot}`)
+/**
+ * A singleton that had moved to another host starts where it was, once it has stopped where it went. While that cannot be
+ * known it does not: better none than two.
+ */
+async function returnMoved(scope: Scope, release: StoredRelease, ends: readonly End[]): Promise<Problem[]> {
+  const lost = new Set(ends.filter(({ how }) => how !== 'back').map(({ site }) => site.host.name))
+  const moved = ends.flatMap(({ site, how }) =>
+    how === 'lost'
+      ? []
+      : [...movesOn(release.plan!, site.host.name).leaving].map(([service, slot]) => ({ site, service, slot })),
+  )
+  const problems = await Promise.all(
+    moved.map(async ({ site, service, slot }): Promise<readonly Problem[]> => {
+      const to = release.plan!.steps.find((step) => step.kind === 'swap' && step.service === service)?.host
+      if (to !== undefined && lost.has(to)) return [mayStillRun(service, { from: site.host.name, to })]
+      const previous = await previousSet(scope, release.before?.[site.host.name]?.live?.release)
+      if (previous[service] === undefined) return []
+      return startPrevious({ scope, site, previous, service, slot }).then(() => [], problemsIn)
+    }),
+  )
+  return problems.flat()
+}
+
+function mayStillRun(service: string, { from, to }: { readonly from: string; readonly to: string }): Problem {
+  return problem(
+    'release/may-run-twice',
+    `service ${service} on ${from}`,
+    `is not started again, since it may still run on ${to}, and must not run twice`,
+    `Once ${to} is back or is switched off for certain, release again.`,
+  )
+}
+
+/** What is live by the records is what was before, and a host is marked when it may be something else. */
+async function restoreRecords(scope: Scope, release: StoredRelease, lost: readonly End[]): Promise<void> {
+  const { records, marks } = scope.context
+  const { order, number, liveBefore, without = [] } = release
+  if (order.goal !== 'heal') await records.setLive(scope.ref, liveBefore === 0 ? undefined : liveBefore)
+  await marks.clear(scope.ref, without, number)
+  await marks.set(
+    scope.ref,
+    lost.map(({ site }) => ({ host: site.host.name, since: number, why: `was lost in release ${number}` })),
+  )
+}
+
+/** Hosts that were sent nothing because the release left them out are sent to again, and those that were lost are not. */
+async function leadEverybodyBack(scope: Scope, release: StoredRelease, reached: readonly Site[]): Promise<void> {
+  if (release.liveBefore === undefined || release.liveBefore === 0) return
+  const live = await scope.context.records.find({ ...scope.ref, number: release.liveBefore })
+  const arrangement = await arrangementOf(scope, live)
+  if (arrangement.addresses.of.size > 0) await leadTo(scope, reached, arrangement)
+}
+
+async function trafficMeanwhile(
+  release: StoredRelease,
+  reached: readonly Site[],
+): Promise<{ traffic?: NonNullable<StoredRelease['traffic']> }> {
+  try {
+    return { traffic: total(await trafficOf(reached, release.startedAt ?? release.requestedAt, Date.now())) }
+  } catch (error) {
+    if (error instanceof Refusal) return {}
+    throw error
+  }
 }
 
 /** The problem of a release that was given up because its worker died too often on it. */

@@ -1,28 +1,30 @@
 import { problem, Refusal } from '../problem/problem.ts'
 import type { ServiceTraffic } from '../routers/router.ts'
 import { judge } from '../watch/traffic-verdict.ts'
+import { everywhere } from './everywhere.ts'
 import type { StoredRelease } from './record-store.ts'
-import { blueprintOf, emit, enter, sites } from './scope.ts'
+import { blueprintOf, emit, enter, sitesOf } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
 import { movesOn } from './slots.ts'
 import { askSmoke } from './smoke.ts'
 import { planned } from './stage.ts'
+import { versionProblems } from './versions.ts'
 
 /** How far back the traffic of before is looked at for comparison. */
 const BASELINE_MS = 60_000
 const ROUND_MS = 500
 
 /**
- * Proves the new set under real traffic: the smoke paths through the live routes, then a watch in which every moved
- * service's share of failures is held against the time before. While it lasts, the old slots answer for what the new
- * ones fail. A Refusal names the services that got worse.
+ * Proves the new set under real traffic: the smoke paths through the live routes and the versions that the hosts report,
+ * then a watch in which every moved service's share of failures is held against the time before. While it lasts, the old
+ * slots answer for what the new ones fail. A Refusal names the services that got worse.
  */
-export async function verify(scope: Scope): Promise<void> {
+export async function verify(scope: Scope, hosts: readonly string[], switchedAt: number): Promise<void> {
   const release = await enter(scope, 'verify')
   const { watchMs } = blueprintOf(release).environment.verify
-  const all = sites(scope.context, scope.ref.fleet, blueprintOf(release))
-  await smokeAll(scope, release, all)
-  const switchedAt = release.switchedAt ?? Date.now()
+  const all = sitesOf(scope.context, release).filter(({ host }) => hosts.includes(host.name))
+  await Promise.all([smokeAll(scope, release, all), proveVersions(release, all)])
+  if (watchMs === 0) return
   const deadline = Date.now() + Math.max(0, watchMs - (Date.now() - switchedAt))
   const before = await trafficOf(all, switchedAt - BASELINE_MS, switchedAt)
   let round = 0
@@ -34,16 +36,21 @@ export async function verify(scope: Scope): Promise<void> {
     if (round++ % 2 === 0) await smokeAll(scope, release, all)
     await emit(scope, { kind: 'watch', ...total(after), remainingMs: Math.max(0, deadline - Date.now()) })
   }
+  await proveVersions(release, all)
+}
+
+/** What a host was told is not what it runs: it may have been altered, replaced or restored from elsewhere. */
+async function proveVersions(release: StoredRelease, all: readonly Site[]): Promise<void> {
+  const problems = (await everywhere(all, (site) => versionProblems(site, release))).flat()
+  if (problems.length > 0) throw new Refusal(problems, 'failed-restored')
 }
 
 async function smokeAll(scope: Scope, release: StoredRelease, all: readonly Site[]): Promise<void> {
   const { plan, set } = planned(release)
-  const problems = await Promise.all(
-    all.map((site) => {
-      const moves = movesOn(plan, site.host.name)
-      return askSmoke({ site, set, services: [...moves.beside.keys(), ...moves.swapped.keys()], signal: scope.signal })
-    }),
-  )
+  const problems = await everywhere(all, (site) => {
+    const moves = movesOn(plan, site.host.name)
+    return askSmoke({ site, set, services: [...moves.beside.keys(), ...moves.swapped.keys()], signal: scope.signal })
+  })
   if (problems.flat().length > 0) throw new Refusal(problems.flat(), 'failed-restored')
 }
 
@@ -83,7 +90,7 @@ export type Traffic = Record<string, ServiceTraffic>
 /** Traffic over all hosts of the environment, per service. Latencies are the worst host's. */
 export async function trafficOf(all: readonly Site[], from: number, to: number): Promise<Traffic> {
   const sum: Traffic = {}
-  for (const report of await Promise.all(all.map((site) => site.router.traffic(site.host, site.root, from, to)))) {
+  for (const report of await everywhere(all, (site) => site.router.traffic(site.host, site.root, from, to))) {
     for (const [service, traffic] of Object.entries(report)) sum[service] = merge(sum[service], traffic)
   }
   return sum

@@ -1,13 +1,14 @@
 import { Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { LookedUp } from '../build/build-service.ts'
+import type { PlacedService } from '../manifest/fleet.ts'
 import { runsOnce } from '../manifest/placement.ts'
 import { configure } from './configure.ts'
 import type { Configuration } from './configure.ts'
 import type { Context } from './context.ts'
 import type { WantedService } from './plan.ts'
 import type { Blueprint, EnvironmentRef, Order, ReleaseSet } from './records.ts'
-import { ownKey } from './scope.ts'
+import { concerns, ownKey } from './scope.ts'
 
 /** The configuration of every service; a Refusal with every missing secret of all of them. */
 export async function configureAll(
@@ -38,7 +39,7 @@ export async function configureAll(
 
 export interface WantedInput {
   readonly blueprint: Blueprint
-  readonly goal: Order['goal']
+  readonly order: Order
   /** Without an artifact for a service that has still to be built. */
   readonly versions: ReadonlyMap<string, LookedUp>
   readonly configs: ReadonlyMap<string, string>
@@ -47,24 +48,27 @@ export interface WantedInput {
   readonly live: ReleaseSet | undefined
 }
 
-/** The set that a release wants, in the words of the plan. */
+/** The set that a release wants, in the words of the plan, on the hosts that it concerns. */
 export function wantedServices(input: WantedInput): WantedService[] {
   return input.blueprint.services.map((service) => {
     const { artifact, inputs = '' } = input.versions.get(service.name) ?? {}
-    const migrates =
-      input.goal === 'deploy' &&
-      service.migrate !== undefined &&
-      input.live?.[service.name]?.artifact.id !== artifact?.id
     return {
       name: service.name,
       source: inputs,
       config: input.configs.get(service.name) ?? '',
       needs: service.needs,
       swaps: runsOnce(service),
-      hosts: new Set(service.hosts),
+      hosts: new Set(service.hosts.filter((host) => concerns(input.order, host))),
       reasons: input.reasons[service.name] ?? [],
       ...(artifact === undefined ? {} : { artifact: artifact.id }),
-      ...(migrates ? { migrates: service.migrate.store } : {}),
+      ...(migrates(service, artifact?.id, input) ? { migrates: service.migrate!.store } : {}),
     }
   })
+}
+
+/** A host that was left out may be the only one of a service, whose migration has not run then. */
+function migrates(service: PlacedService, artifact: string | undefined, { order, live }: WantedInput): boolean {
+  if (service.migrate === undefined) return false
+  if (order.goal === 'heal') return service.hosts.every((host) => host === order.host)
+  return order.goal === 'deploy' && live?.[service.name]?.artifact.id !== artifact
 }

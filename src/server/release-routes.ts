@@ -125,10 +125,12 @@ function requestFrom({ order, actor, reason, expectedPlan }: z.infer<typeof requ
 }
 
 function orderFrom(order: z.infer<typeof requestBody>['order']): Order {
+  if (order.goal === 'heal') return order
+  const without = order.without === undefined ? {} : { without: order.without }
   if (order.goal === 'deploy') {
     const { goal, repository, ref } = order
-    return { goal, repository, ...(ref === undefined ? {} : { ref }) }
+    return { goal, repository, ...(ref === undefined ? {} : { ref }), ...without }
   }
   const { goal, to, service } = order
-  return { goal, ...(to === undefined ? {} : { to }), ...(service === undefined ? {} : { service }) }
+  return { goal, ...(to === undefined ? {} : { to }), ...(service === undefined ? {} : { service }), ...without }
 }

@@ -40,6 +40,13 @@ export const releaseParams = environmentParams.extend({
 
 const notAnOption = [/^[^-]/, 'must not start with a dash, which git would read as an option'] as const
 
+const without = z
+  .array(word(255))
+  .max(1_000)
+  .readonly()
+  .optional()
+  .describe('Hosts that are left as they are, because they are away; others send them nothing until they are healed.')
+
 const order = z.discriminatedUnion('goal', [
   z.strictObject({
     goal: z.literal('deploy'),
@@ -50,11 +57,17 @@ const order = z.discriminatedUnion('goal', [
       .regex(...notAnOption)
       .optional()
       .describe("Branch, tag or commit; absent means the environment's branch."),
+    without,
   }),
   z.strictObject({
     goal: z.literal('rollback'),
     to: z.int().min(1).max(LARGEST).optional().describe('Absent means the last kept release before the live one.'),
     service: name.optional().describe('Only this service; the result is shown as a deviation.'),
+    without,
+  }),
+  z.strictObject({
+    goal: z.literal('heal').describe('Brings one host to what is live on the others.'),
+    host: word(255),
   }),
 ])
 

@@ -43,10 +43,15 @@ const change = z.enum(['add', 'change', 'remove', 'same'])
 const countsSchema = z.object({ add: count, change: count, remove: count, same: count })
 const slot = z.enum(['a', 'b'])
 
+const goal = z.enum(['deploy', 'rollback', 'heal'])
+
 const stepSchema = z
   .object({
     key: z.string(),
-    kind: z.enum(['stage', 'migrate', 'start', 'adopt', 'prepared', 'swap', 'switch', 'verify', 'retire']),
+    kind: z.enum([
+      ...(['stage', 'migrate', 'start', 'adopt', 'prepared', 'leave', 'swap', 'switch', 'verify'] as const),
+      'retire',
+    ]),
     service: z.string().optional(),
     host: z.string().optional(),
     slot: slot.optional(),
@@ -58,7 +63,25 @@ export const planSchema = z
   .object({
     fleet: z.string(),
     environment: z.string(),
-    goal: z.enum(['deploy', 'rollback']),
+    goal,
+    leftOut: z
+      .array(
+        z.object({
+          host: z.string(),
+          why: z
+            .enum(['without', 'away'])
+            .describe('`without`: left out on purpose. `away`: it does not answer, so the release is refused.'),
+          detail: z.string().optional(),
+        }),
+      )
+      .readonly()
+      .optional()
+      .describe('Hosts that stay as they are.'),
+    batches: z
+      .array(z.array(z.string()).readonly())
+      .readonly()
+      .optional()
+      .describe('Hosts that switch one batch after the other; absent when all switch together.'),
     services: z
       .array(
         z.object({
@@ -89,7 +112,7 @@ export const releaseSchema = z
     fleet: z.string(),
     environment: z.string(),
     number: z.int(),
-    goal: z.enum(['deploy', 'rollback']),
+    goal,
     phase,
     outcome: releaseOutcome.optional().describe('Absent until it has ended.'),
     live: z.boolean(),
@@ -100,6 +123,8 @@ export const releaseSchema = z
     commit: z.string().optional(),
     subject: z.string().optional(),
     to: z.int().optional().describe('For a rollback: the release whose set is wanted.'),
+    without: z.array(z.string()).readonly().optional().describe('Hosts that were left out on purpose.'),
+    host: z.string().optional().describe('Of a heal: the host that is brought to what is live.'),
     requestedAt: time,
     startedAt: time.optional(),
     switchedAt: time.optional(),
@@ -123,6 +148,8 @@ const slotReport = z.object({
   port: z.int().optional(),
   restarts: count,
   startedAt: time.optional(),
+  memoryBytes: z.number().optional(),
+  cpuMs: z.number().optional(),
 })
 
 const serviceStatus = z.object({
@@ -133,7 +160,11 @@ const serviceStatus = z.object({
   slot: slotReport.optional(),
   warm: z.boolean().describe('The other slot still runs: going back needs no start.'),
   artifact: z.string().optional(),
-  release: z.int().optional(),
+  release: z
+    .int()
+    .optional()
+    .describe('The release that built or configured the version; absent when it is not the one of the live release.'),
+  differs: z.boolean().optional().describe('It runs another version than was released.'),
   deviation: z
     .object({ release: z.int() })
     .optional()
@@ -145,6 +176,14 @@ const hostStatus = z.object({
   reachable: z.boolean(),
   router: z.enum(['running', 'stopped']),
   problem: z.string().optional(),
+  release: z
+    .int()
+    .optional()
+    .describe('The release whose set is live there: the live one, or one that healed the host.'),
+  behind: z
+    .object({ since: z.int(), why: z.string() })
+    .optional()
+    .describe('It may not run what is live since that release; other hosts send it nothing until it is healed.'),
 })
 
 export const statusSchema = z

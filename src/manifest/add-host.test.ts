@@ -25,28 +25,28 @@ describe('a host is added to a manifest', () => {
     [
       'after the last of its kind, with its indentation and remarks',
       'hosts:\n    a: x@a # first\n    b: x@b   # second\n\n# next\n',
-      'hosts:\n    a: x@a # first\n    b: x@b   # second\n    web-1: { ssh: drover@h, labels: [ web ] }\n\n# next\n',
+      'hosts:\n    a: x@a # first\n    b: x@b   # second\n    web-1: { ssh: drover@h, labels: [web] }\n\n# next\n',
     ],
     [
       'after a mapping of several lines',
       'hosts:\n  a:\n    ssh: x@a\n    labels:\n      - web\n',
-      'hosts:\n  a:\n    ssh: x@a\n    labels:\n      - web\n  web-1: { ssh: drover@h, labels: [ web ] }\n',
+      'hosts:\n  a:\n    ssh: x@a\n    labels:\n      - web\n  web-1: { ssh: drover@h, labels: [web] }\n',
     ],
-    ['where nothing stands yet', 'hosts:\n', 'hosts:\n  web-1: { ssh: drover@h, labels: [ web ] }\n'],
+    ['where nothing stands yet', 'hosts:\n', 'hosts:\n  web-1: { ssh: drover@h, labels: [web] }\n'],
     [
       'where nothing stands yet but a remark',
       'hosts: # ours\n',
-      'hosts: # ours\n  web-1: { ssh: drover@h, labels: [ web ] }\n',
+      'hosts: # ours\n  web-1: { ssh: drover@h, labels: [web] }\n',
     ],
     [
       'without a line break at the end',
       'hosts:\n  a: x@a',
-      'hosts:\n  a: x@a\n  web-1: { ssh: drover@h, labels: [ web ] }\n',
+      'hosts:\n  a: x@a\n  web-1: { ssh: drover@h, labels: [web] }\n',
     ],
     [
       'with the line breaks of the file',
       'hosts:\r\n  a: x@a\r\nfleet: f\r\n',
-      'hosts:\r\n  a: x@a\r\n  web-1: { ssh: drover@h, labels: [ web ] }\r\nfleet: f\r\n',
+      'hosts:\r\n  a: x@a\r\n  web-1: { ssh: drover@h, labels: [web] }\r\nfleet: f\r\n',
     ],
   ]
   for (const [name, before, after] of layouts) {

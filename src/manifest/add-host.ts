@@ -50,8 +50,13 @@ function valueOf({ ssh, port, address, labels = [] }: HostEntry): HostValue {
   return Object.keys(more).length === 0 ? ssh : { ssh, ...more }
 }
 
+/** `{ ssh: …, labels: [web] }`: braces with room inside, as most people write them, and brackets without. */
 function inFlow(value: HostValue): string {
-  return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trimEnd()
+  const inOneLine = { collectionStyle: 'flow', lineWidth: 0 } as const
+  if (typeof value === 'string' || value['labels'] === undefined) return stringify(value, inOneLine).trimEnd()
+  const { labels, ...others } = value
+  const list = stringify(labels, { ...inOneLine, flowCollectionPadding: false }).trimEnd()
+  return stringify(others, inOneLine).replace(/ \}\s*$/, `, labels: ${list} }`)
 }
 
 function put(document: Document, name: string, value: unknown): void {

@@ -32,13 +32,13 @@ export async function addHostCommand(cli: Cli, host: NewHost, options: HostsAddO
   const port = portOf(options)
   // Refused before anything is asked of the network: a name that is taken, a word that cannot be one.
   const first = entryOf(host.destination, { port, options })
-  await checked(file, addHost(await readFile(file.path, 'utf8'), host.name, first))
+  await checked(file, host.name, first)
   const report = await lookAt(cli, host, options)
   const entry = entryOf(destinationFor(host, report, options), { port, options })
-  const text = await checked(file, addHost(await readFile(file.path, 'utf8'), host.name, entry))
+  const { text, environments } = await checked(file, host.name, entry)
   await replace(file.path, text)
-  if (cli.json) cli.document({ file: file.name, name: host.name, entry, report })
-  else tell(cli, { file: file.name, name: host.name, entry, report })
+  if (cli.json) cli.document({ file: file.name, name: host.name, entry, environments, report })
+  else tell(cli, { file: file.name, name: host.name, entry, environments, report })
   return EXIT.done
 }
 
@@ -88,13 +88,22 @@ function destinationFor({ destination }: NewHost, report: HostReport, { user, as
   return report.login?.admin === true && !isOwn ? `${DEPLOY_USER}@${address}` : destination
 }
 
-/** The text, or a Refusal with the complaints that the new host has brought into the manifest. */
-async function checked(file: ManifestFile, text: string): Promise<string> {
-  const { problems } = await loadManifest(text, { file: file.name, repository: workingTree(dirname(file.path)) })
+interface Checked {
+  readonly text: string
+  /** Those that the host is part of; absent while the manifest has faults. */
+  readonly environments?: readonly string[]
+}
+
+/** The manifest with the host, or a Refusal with the complaints that it has brought along. */
+async function checked(file: ManifestFile, name: string, entry: HostEntry): Promise<Checked> {
+  const text = addHost(await readFile(file.path, 'utf8'), name, entry)
+  const { fleet, problems } = await loadManifest(text, { file: file.name, repository: workingTree(dirname(file.path)) })
   const before = new Set(file.problems.map(fingerprint))
   const fresh = problems.filter((problem) => problem.severity === 'error' && !before.has(fingerprint(problem)))
   if (fresh.length > 0) throw new Refusal(fresh, 'usage')
-  return text
+  if (fleet === undefined) return { text }
+  const environments = fleet.environments.filter(({ hosts }) => hosts.includes(name)).map((each) => each.name)
+  return { text, environments }
 }
 
 /** Lines move when a host is added; what is wrong with another place does not. */
@@ -113,16 +122,21 @@ interface Told {
   readonly file: string
   readonly name: string
   readonly entry: HostEntry
+  readonly environments: readonly string[] | undefined
   readonly report: HostReport
 }
 
-function tell(cli: Cli, { file, name, entry, report }: Told): void {
+function tell(cli: Cli, { file, name, entry, environments, report }: Told): void {
   const { green, dim } = cli.paint
   cli.print(`${green('✓')} ${name} is in ${file}: ${entry.ssh}`)
   cli.print(dim(`  ${systemOf(report)}`))
+  if (environments !== undefined) cli.print(dim(`  ${placeOf(environments)}`))
   const isReady = report.ready && entry.ssh.startsWith(`${report.login?.user}@`)
   const as = report.login?.admin === true ? ` --as ${report.login.user}` : ' --as <a user with sudo>'
   cli.print(isReady ? '  it is ready' : `  next: drover hosts bootstrap ${name}${as}`)
-  const users = `\`hosts\` of an environment names it${entry.labels === undefined ? '' : ', or one of its labels'}`
-  if (report.environments.length === 0) cli.print(dim(`  services run on it once ${users}`))
+}
+
+function placeOf(environments: readonly string[]): string {
+  if (environments.length > 0) return `part of ${environments.join(', ')}`
+  return 'part of no environment yet: let `hosts` of one name it, or a label of it'
 }

@@ -33,8 +33,9 @@ export async function bootstrapHosts(
   const client = await connect(cli)
   const plans = await plansFor(client, orders)
   const changing = plans.filter(({ items }) => items.some(({ sign }) => sign !== 'same'))
-  if (!cli.json)
-    cli.print(plans.map((plan) => bootstrapText(plan, { width: cli.width, paints: cli.paint })).join('\n\n'))
+  if (!cli.json && changing.length > 0) {
+    cli.print(changing.map((plan) => bootstrapText(plan, { width: cli.width, paints: cli.paint })).join('\n\n'))
+  }
   if (plans.some(({ items }) => items.some(({ sign }) => sign === 'cannot'))) return refuse(cli, plans)
   if (changing.length > 0 && !(await agreed(cli, changing, options))) {
     if (cli.json) cli.document({ plans })
@@ -84,10 +85,8 @@ async function agreed(cli: Cli, plans: readonly BootstrapPlan[], { yes }: HostsB
 
 /** All at once; one that fails does not stop the others. */
 async function carryOut(cli: Cli, client: Client, orders: readonly BootstrapOrder[]): Promise<ExitCode> {
-  const progress = await openProgress(
-    cli,
-    orders.map(({ host }) => host.name),
-  )
+  const names = orders.map(({ host }) => host.name)
+  const progress = await openProgress(cli, names)
   const stop = new AbortController()
   const off = cli.onInterrupt(() => stop.abort())
   try {

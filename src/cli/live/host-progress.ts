@@ -17,8 +17,10 @@ export async function openProgress(cli: Cli, hosts: readonly string[]): Promise<
     return { event: (host, event) => cli.document({ event: { host, ...event } }), over: () => {}, close: () => {} }
   }
   const names = Math.max(...hosts.map((host) => host.length), 0)
+  const unchanged = new Set<string>()
   const print = (host: string, event: BootstrapEvent): void => {
-    if (cli.quiet || event.kind !== 'done') return
+    if (event.kind === 'plan' && event.plan.items.every(({ sign }) => sign === 'same')) unchanged.add(host)
+    if (cli.quiet || event.kind !== 'done' || unchanged.has(host)) return
     cli.print(`${cli.paint.green('✓')} ${padEnd(host, names)}  ${padEnd(event.item, ITEM)}  ${duration(event.ms)}`)
   }
   return cli.stdout.isTTY === true && !cli.quiet && cli.env['TERM'] !== 'dumb'

@@ -39,8 +39,15 @@ export function hostsTable(reports: readonly HostReport[], { width, paints }: Ho
   return table(columns, rows, { width, head: paints.dim })
 }
 
-function stateCell({ reachable, ready, items }: HostReport, { green, yellow, red }: Paint): Cell {
-  if (!reachable) return { text: 'away', paint: red }
+/** Why a host cannot be used, where it is not simply away. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  'hosts/ssh-denied': 'refuses our keys',
+  'hosts/ssh-key-unknown': 'its key is unknown',
+  'hosts/ssh-key-changed': 'its key has changed',
+}
+
+function stateCell({ reachable, ready, items, problems }: HostReport, { green, yellow, red }: Paint): Cell {
+  if (!reachable) return { text: REFUSALS[problems[0]?.code ?? ''] ?? 'away', paint: red }
   if (ready) return { text: 'ready', paint: green }
   const names = items.filter(({ sign }) => sign !== 'same').map(({ name }) => name)
   return names.length > 3
@@ -72,14 +79,14 @@ export function bootstrapText(plan: BootstrapPlan, { width, paints }: HostTextOp
   const lines = [[paints.bold(plan.host), plan.destination, system].join('  ')]
   const same = plan.items.filter(({ sign }) => sign === 'same')
   const others = plan.items.filter(({ sign }) => sign !== 'same')
-  if (others.length === 0) return [...lines, `${paints.green('=')} nothing to change: ${plan.host} is ready`].join('\n')
   const names = namesWidth(others)
   for (const item of others) lines.push(...itemLines(item, { names, width, paints }))
   if (same.length > 0) {
-    const text = `${same.length} as they should be: ${same.map(({ name }) => name).join(', ')}`
-    lines.push(...hanging('= ', text, width).map(paints.dim))
+    lines.push(...hanging('= ', `as it should be: ${same.map(({ name }) => name).join(', ')}`, width).map(paints.dim))
   }
-  for (const sentence of plan.advice) lines.push(...hanging('  ', oneLine(sentence), width).map(paints.dim))
+  // Who has read it once need not read it with every change.
+  const advice = others.some(({ sign }) => sign === 'add') ? plan.advice : []
+  for (const sentence of advice) lines.push(...hanging('  ', oneLine(sentence), width).map(paints.dim))
   return lines.join('\n')
 }
 

@@ -29,7 +29,6 @@ export const folders: Judge = (needs, state) => {
     name,
     sign: there.length === 0 ? 'add' : 'change',
     what: `${missing.join(', ')}, owned by ${needs.user}`,
-    why: 'releases lie there',
     operations: missing.flatMap((path) => [
       { kind: 'folder', path, mode: 0o755 } as const,
       { kind: 'run', program: 'chown', argv: ['--no-dereference', '--', `${needs.user}:`, path] } as const,
@@ -59,12 +58,11 @@ export const allowedRoots: Judge = (needs, state) => {
   const known = (state.roots ?? '').split('\n').filter((line) => line !== '')
   const missing = foldersOf(needs).filter((root) => !known.includes(root))
   const all = [...known, ...missing]
-  if (missing.length === 0) return same(name, `${ROOTS_FILE}: ${all.join(', ')}`)
+  if (missing.length === 0) return same(name, `${all.join(', ')} in ${ROOTS_FILE}`)
   return {
     name,
     sign: state.roots === undefined ? 'add' : 'change',
-    what: `${ROOTS_FILE}: ${all.join(', ')}`,
-    why: 'the helper works nowhere else',
+    what: `${all.join(', ')} in ${ROOTS_FILE}`,
     operations: [
       { kind: 'folder', path: '/etc/drover', mode: 0o755 },
       { kind: 'write', path: ROOTS_FILE, content: all.map((root) => `${root}\n`).join('') },

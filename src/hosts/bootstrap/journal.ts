@@ -13,12 +13,11 @@ export const journal: Judge = (_needs, { journal }) => {
   const name = 'journal'
   const limit = /^SystemMaxUse=(\S+)$/m.exec(journal.settings)?.[1]
   if (journal.file !== undefined || limit !== undefined)
-    return same(name, `logs take at most ${limit ?? 'what its file says'}`)
+    return same(name, `at most ${limit ?? 'what its file says'} of logs`)
   return {
     name,
     sign: 'add',
-    what: 'logs take at most 1G and outlive a reboot',
-    why: JOURNAL_FILE,
+    what: `at most 1G of logs, kept over reboots, by ${JOURNAL_FILE}`,
     operations: [
       { kind: 'folder', path: '/etc/systemd/journald.conf.d' },
       { kind: 'write', path: JOURNAL_FILE, content: JOURNAL },

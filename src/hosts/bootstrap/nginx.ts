@@ -48,7 +48,7 @@ export const nginx: Judge = ({ environments }, { nginx, programs }) => {
   const name = 'nginx'
   const wanted = environments.filter(({ ports }) => Object.keys(ports).length > 0)
   const count = wanted.reduce((sum, { ports }) => sum + Object.keys(ports).length, 0)
-  const what = `${NGINX_FILE} names ${count} ${count === 1 ? 'service' : 'services'} for the public nginx`
+  const what = `${count} ${count === 1 ? 'upstream' : 'upstreams'} for the public one, in ${NGINX_FILE}`
   if (programs.has('nginx') && !nginx.hasFolder) {
     return same(name, `no folder ${NGINX_FILE.slice(0, NGINX_FILE.lastIndexOf('/'))}: services are not named`)
   }
@@ -69,7 +69,7 @@ export const nginx: Judge = ({ environments }, { nginx, programs }) => {
     name,
     sign: nginx.file === undefined ? 'add' : 'change',
     what,
-    why: reason,
+    ...(reason === NEW ? {} : { why: reason }),
     operations: [
       { kind: 'folder', path: UPSTREAMS_FOLDER, mode: 0o755 },
       { kind: 'run', program: 'sh', argv: ['-c', TELL, 'nginx', ...files.flat()] },
@@ -77,8 +77,10 @@ export const nginx: Judge = ({ environments }, { nginx, programs }) => {
   }
 }
 
+const NEW = 'new'
+
 function reasonOf(nginx: NginxState, wanted: readonly EnvironmentNeeds[]): string | undefined {
-  if (nginx.file === undefined) return 'proxy_pass http://<fleet>-<environment>-<service>'
+  if (nginx.file === undefined) return NEW
   if (nginx.file !== INCLUDE) return 'was altered by hand'
   const stale = wanted.filter((each) => nginx.upstreams.get(each.name) !== upstreamsOf(each))
   if (stale.length > 0) return `services of ${stale.map(({ name }) => name).join(', ')} have changed`

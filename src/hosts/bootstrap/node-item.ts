@@ -20,10 +20,10 @@ export function nodeItem(program: NodeProgram, state: HostState): Work {
   const name = 'node'
   const { version, sha256 } = program
   const place = nodeFolder(version)
-  const what = `${version} in ${NODE_FOLDER}`
+  const what = `${version}, with which builds are made, in ${NODE_FOLDER}`
   const misfit = misfitOf(program, state)
   if (misfit !== undefined) {
-    if (state.node.version === version) return same(name, `${what}, laid by hand`)
+    if (state.node.version === version) return same(name, `${version} in ${NODE_FOLDER}, laid by hand`)
     return cannot({
       name,
       what: misfit,
@@ -38,7 +38,7 @@ export function nodeItem(program: NodeProgram, state: HostState): Work {
     name,
     sign: state.node.link === undefined ? 'add' : 'change',
     what,
-    why: reasonOf(state, { place, version }),
+    ...reasonOf(state, { place, version }),
     ...(isLaid ? {} : { upload: { folder: program.folder, target: staged } }),
     operations: [
       ...(isLaid
@@ -52,10 +52,10 @@ export function nodeItem(program: NodeProgram, state: HostState): Work {
 export const node: Judge = ({ node: program }, state) =>
   program === undefined ? same('node', 'not needed') : nodeItem(program, state)
 
-function reasonOf(state: HostState, { place, version }: { place: string; version: string }): string {
-  if (state.node.link === undefined) return 'services in Node were built with it'
-  if (state.node.link !== place) return `was ${state.node.version ?? 'another'}; builds are made with ${version} now`
-  return 'is not the program that builds are made with'
+function reasonOf({ node }: HostState, { place, version }: { place: string; version: string }): { why?: string } {
+  if (node.link === undefined) return {}
+  if (node.link !== place) return { why: `was ${node.version ?? 'another'}; builds are made with ${version} now` }
+  return { why: 'is not the program that builds are made with' }
 }
 
 function misfitOf(program: NodeProgram, state: HostState): string | undefined {

@@ -36,7 +36,7 @@ const PACKAGES: readonly Package[] = [
 /** Programs that are missing, by the system's own packages. */
 export const packages: Judge = (needs, state): Work => {
   const missing = PACKAGES.filter((each) => each.missing(state, needs))
-  if (missing.length === 0) return same('packages', 'nothing is missing')
+  if (missing.length === 0) return same('packages', 'none is missing')
   const names = missing.map(({ name }) => name)
   const item = { name: 'packages', what: names.join(', '), why: missing.map(({ why }) => why).join('; ') }
   if (!state.programs.has('apt-get')) {

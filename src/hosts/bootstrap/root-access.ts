@@ -40,7 +40,7 @@ function verdictOn(
   wanted: HostNeeds['helper'],
   found: HostState['helper'],
 ): Pick<Item, 'sign' | 'why'> | 'newer' | undefined {
-  if (found === undefined) return { sign: 'add', why: 'all that root does for Drover' }
+  if (found === undefined) return { sign: 'add' }
   if (found.text === wanted.text) {
     if (found.owner === 'root:root' && found.mode === '755') return undefined
     return { sign: 'change', why: `belongs to ${found.owner} with mode ${found.mode}; should be root:root, 755` }
@@ -48,7 +48,10 @@ function verdictOn(
   const version = versionOfHelper(found.text)
   if (version === undefined) return { sign: 'change', why: 'what lies there is not the helper' }
   if (version > wanted.version) return 'newer'
-  return { sign: 'change', why: version === wanted.version ? 'was altered by hand' : `was version ${version}` }
+  return {
+    sign: 'change',
+    why: version === wanted.version ? 'is not what was laid: altered by hand?' : `was version ${version}`,
+  }
 }
 
 export function sudoersFor(user: string): string {
@@ -64,7 +67,7 @@ chmod 440 -- "$1" && mv -fT -- "$1" "$2"`
 /** The right to call the helper, and nothing else. */
 export const sudoRule: Judge = ({ user }, state) => {
   const name = 'sudo'
-  const what = `${user} may run ${HELPER_PATH} as root, and nothing else by Drover's doing`
+  const what = `${user} may run the helper as root`
   const wanted = sudoersFor(user)
   const seesFiles = state.login.rights === 'root' || state.login.rights === 'sudo'
   if (seesFiles ? state.sudoers === wanted : state.helperAnswers) return same(name, what)

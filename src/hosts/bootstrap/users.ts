@@ -23,7 +23,6 @@ export const deployUser: Judge = ({ user }, state) => {
       name,
       sign: 'add',
       what: `${user}, in ${GROUPS.join(' and ')}`,
-      why: 'Drover logs in as it',
       operations: [
         {
           kind: 'run',
@@ -61,13 +60,12 @@ const NOBODY = '--system --user-group --no-create-home --home-dir /nonexistent -
 
 /** The user that services run as. */
 export const servicesUser: Judge = (_needs, { servicesUser }) => {
-  const what = `${SERVICE_USER}, which cannot log in`
+  const what = `run as ${SERVICE_USER}, which cannot log in`
   if (servicesUser) return same('services', what)
   return {
     name: 'services',
     sign: 'add',
     what,
-    why: 'services run as it',
     operations: [
       {
         kind: 'run',
@@ -103,12 +101,12 @@ export const loginKey: Judge = ({ user, access }, state) => {
     })
   }
   const missing = wanted.filter((key) => !present.some(({ fingerprint }) => fingerprint === key.fingerprint))
-  if (missing.length === 0) return same(name, `${wanted.map(told).join(', ')} may log in as ${user}`)
+  if (missing.length === 0) return same(name, `${user} can log in`)
   return {
     name,
     sign: 'add',
-    what: `${missing.map(told).join(', ')} may log in as ${user}`,
-    why: access.given.length > 0 ? 'as given with --key' : `it logged in as ${state.login.user} just now`,
+    what: `of ${user}: ${missing.map(told).join(', ')}`,
+    why: access.given.length > 0 ? 'as given with --key' : `logged in as ${state.login.user} just now`,
     operations: [
       {
         kind: 'run',

@@ -8,7 +8,8 @@ export type Operation =
   | { readonly kind: 'folder'; readonly path: string; readonly mode?: number }
   /**
    * Whole or not at all: written beside the target, synced, renamed. Content may be a secret. `volatile`: not synced,
-   * for what is worth nothing after a power cut and made again.
+   * for what is worth nothing after a power cut and made again. `unread`: nobody reads it meanwhile, and who reads it
+   * later notices when it was cut off; written where it lies, which saves a process.
    */
   | {
       readonly kind: 'write'
@@ -16,6 +17,7 @@ export type Operation =
       readonly content: string | Secret
       readonly mode?: number
       readonly volatile?: boolean
+      readonly unread?: boolean
     }
   /** A symlink replaced by rename: nobody ever sees it missing. */
   | { readonly kind: 'link'; readonly path: string; readonly target: string }

@@ -46,12 +46,12 @@ trap 'rm -rf -- "$work"' EXIT
 exec 8>&-
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
-# put <umask> <target> <content> <part> [volatile]
+# put <umask> <target> <content> <part, or the target itself> [volatile]
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
 # once more through cat, because printf of some shells hides why.
 put() {
   umask "$1"
-  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && mv -fT -- "$4" "$2"
+  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && { [ "$4" = "$2" ] || mv -fT -- "$4" "$2"; }
   set -- $?
   umask 022
   return "$1"
@@ -138,6 +138,7 @@ exit 0
       { kind: 'remove', path: '/srv/e' },
       { kind: 'remove', path: '/srv/f' },
       { kind: 'write', path: '/srv/drover/shop/f', content: 'x', volatile: true },
+      { kind: 'write', path: '/srv/drover/shop/g', content: 'x', volatile: true, unread: true },
       { kind: 'remove', path: '/srv/g' },
     ])
 
@@ -147,7 +148,8 @@ exit 0
 mkdir -p -- /srv/d && chmod -- 0700 /srv/d || failed 2 $?
 rm -rf -- /srv/e /srv/f || failed 3 $?
 put 0133 /srv/drover/shop/f x "$work/part" volatile || failed 5 $?
-rm -rf -- /srv/g || failed 6 $?
+put 0133 /srv/drover/shop/g x /srv/drover/shop/g volatile || failed 6 $?
+rm -rf -- /srv/g || failed 7 $?
 printf 'done\\n'
 exit 0
 }

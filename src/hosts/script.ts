@@ -58,12 +58,12 @@ trap 'rm -rf -- "$work"' EXIT
 ${renderClaims(claims)}exec 8>&-${claims.length === 0 ? '' : '\nfor earlier in $before; do flock -s "$root/work/$earlier/claims" true 2>/dev/null; done'}
 trap 'exit 143' HUP INT TERM
 failed() { printf 'failed %s %s\\n' "$1" "$2"; exit 1; }
-# put <umask> <target> <content> <part> [volatile]
+# put <umask> <target> <content> <part, or the target itself> [volatile]
 # Made with its final mode, no chmod: a secret is never readable, not even for a moment. When it cannot be written,
 # once more through cat, because printf of some shells hides why.
 put() {
   umask "$1"
-  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && mv -fT -- "$4" "$2"
+  printf '%s' "$3" 2>/dev/null >"$4" || printf '%s' "$3" | cat >"$4" && \${5+:} sync -- "$4" && { [ "$4" = "$2" ] || mv -fT -- "$4" "$2"; }
   set -- $?
   umask 022
   return "$1"
@@ -148,7 +148,8 @@ function renderOperation(operation: Operation, { index, root }: Context): string
       const mode = operation.mode ?? 0o644
       const volatile = operation.volatile === true ? ' volatile' : ''
       const chmod = (mode & 0o111) === 0 ? '' : ` && chmod -- ${octal(mode)} ${path}`
-      return `put ${octal(~mode & 0o777)} ${path} ${content} ${partOf(operation.path, root)}${volatile}${chmod} || failed ${index} $?`
+      const part = operation.unread === true ? path : partOf(operation.path, root)
+      return `put ${octal(~mode & 0o777)} ${path} ${content} ${part}${volatile}${chmod} || failed ${index} $?`
     }
     case 'link':
       return `point ${word(operation.target)} ${pathWord(operation.path)} ${partOf(operation.path, root)} || failed ${index} $?`

@@ -254,14 +254,15 @@ want() {
   mkdir -p "$UNITS/$1.wants" && ln -sfn "../$3" "$UNITS/$1.wants/$2"
 }
 
+# A folder that only root reaches; what a killed one left goes with the next boot, or lies where only root sees it.
 make_work() {
-  work=$(mktemp -d /run/drover-host.XXXXXXXX) || exit 1
+  work=$(mktemp -d "$1.XXXXXXXX") || exit 1
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' HUP INT TERM
 }
 
 lay_units() {
-  make_work
+  make_work /run/drover-host
   exec 9>"$LOCK" && flock 9 || exit 1
   take_texts
   for name in $names; do check_text "$name"; done
@@ -288,23 +289,23 @@ lay_units() {
 start_slots() {
   strict=yes
   take_slots "$@"
-  make_work
-  mkdir -p -m 700 "$ENVIRONMENTS" || exit 1
   umask 077
+  mkdir -p "$ENVIRONMENTS" || exit 1
+  make_work "$ENVIRONMENTS/.laying"
   expected=''
   while read -r slot bytes; do
     case " $* " in *" $slot "*) ;; *) refuse name 'an environment of a slot that is not to be started' ;; esac
     case $bytes in '' | *[!0-9]* | ????????*) refuse text 'an environment has up to 9999999 bytes' ;; esac
-    head -c "$bytes" >"$work/$slot" || exit 1
-    expected="$expected$slot $bytes
+    file=$prefix-$slot.env
+    head -c "$bytes" >"$work/$file" || exit 1
+    expected="$expected$file $bytes
 "
   done
+  set --
+  for unit in $units; do set -- "$@" "${unit%.service}.env"; done
   found=$(cd "$work" && stat -c '%n %s' -- "$@") && [ "$found
 " = "$expected" ] || refuse text 'the environments are not those of the slots, in their order, or were cut off'
-  for slot; do
-    cat "$work/$slot" >"$ENVIRONMENTS/.$prefix-$slot.part" &&
-      mv -fT "$ENVIRONMENTS/.$prefix-$slot.part" "$ENVIRONMENTS/$prefix-$slot.env" || exit 1
-  done
+  mv -f "$work"/*.env "$ENVIRONMENTS/" || exit 1
   sync -f "$ENVIRONMENTS" &
   systemctl start $units
   status=$?
@@ -317,7 +318,9 @@ stop_slots() {
   take_slots "$@"
   [ -n "$units" ] || return 0
   systemctl stop $units || exit 1
-  for slot; do rm -f "$ENVIRONMENTS/$prefix-$slot.env"; done
+  set --
+  for unit in $units; do set -- "$@" "$ENVIRONMENTS/${unit%.service}.env"; done
+  rm -f "$@"
   systemctl reset-failed $units 2>/dev/null
   return 0
 }

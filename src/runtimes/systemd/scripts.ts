@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { AS_ROOT_FUNCTION } from '../../hosts/helper/helper.ts'
 import type { Operation } from '../../hosts/operation.ts'
 
-type Script = 'begin' | 'end' | 'lay-units' | 'prepare' | 'survey' | 'teardown'
+type Script = 'begin' | 'clear' | 'end' | 'lay-units' | 'prepare' | 'survey' | 'teardown'
 
 /** The argument list of `sh` that runs one of the scripts beside this file, without the script being on the host. */
 export function scriptArgv(name: Script, argv: readonly string[]): readonly string[] {

@@ -1,5 +1,5 @@
 import { act } from '../../hosts/act.ts'
-import { asRoot, explainHelper } from '../../hosts/helper/helper.ts'
+import { explainHelper } from '../../hosts/helper/helper.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
@@ -58,8 +58,9 @@ interface Trouble {
 async function begin(beginning: Beginning): Promise<Trouble> {
   const { place, number, specs, found } = beginning
   const { host, root } = place
+  const units = await unitOperations(place, specs, found)
   const drains = found.slots.map((slot) => ({ ...slot, drainMs: slot.spec?.drainMs ?? 0 }))
-  const results = await act(host, fenceOf(place, number), startOperations(beginning), {
+  const results = await act(host, fenceOf(place, number), startOperations(beginning, units), {
     label: `start ${specs.map(slotName).join(', ')}`,
     claims: specs.map(slotClaim),
     timeoutMs: 2 * drainTime(drains) + OVERHEAD_MS,
@@ -77,27 +78,31 @@ async function begin(beginning: Beginning): Promise<Trouble> {
  * Ends what runs in the slots and forbids its start, lays what is to run, and starts it. Cut off anywhere, it is simply
  * done again: nothing ever runs in a slot but what was started from the files that lie there.
  */
-function startOperations({ place, specs, found }: Beginning): readonly Operation[] {
+function startOperations({ place, specs, found }: Beginning, units: readonly Operation[]): readonly Operation[] {
   const { fleet, environment, root } = place
   const files = specs.map((spec) => slotFiles(root, spec))
+  const cleared = specs.flatMap((spec) => [
+    instanceName(spec),
+    slotFiles(root, spec).folder,
+    found.slots.some((slot) => sameSlot(slot, spec) && slot.unit.active !== 'inactive') ? '1' : '0',
+  ])
   const begun = specs.flatMap((spec) => [instanceName(spec), slotFiles(root, spec).folder, spec.environmentFile])
   return [
-    ...files.map(({ wanted }): Operation => ({ kind: 'remove', path: wanted })),
-    { kind: 'run', ...asRoot(['stop', fleet, environment, ...specs.map(instanceName)]) },
+    scriptOperation('clear', [fleet, environment, ...cleared]),
     ...files.map(({ folder }): Operation => ({ kind: 'folder', path: folder })),
     ...specs.flatMap((spec) => layOperations(root, spec)),
-    ...unitOperations(place, specs, found),
+    ...units,
     { ...scriptOperation('begin', [fleet, environment, root, ...begun]), mayFail: true },
   ]
 }
 
-/** Not synced one by one: begin.sh syncs all of them together. */
+/** Not synced one by one: begin.sh syncs all of them together. What was cut off lacks the key, or its other half. */
 function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
   const files = slotFiles(root, spec)
   return [
-    { kind: 'write', path: files.variables, content: renderVariables(spec), mode: 0o600, volatile: true },
-    { kind: 'write', path: files.spec, content: renderSpec(spec), volatile: true },
-    { kind: 'write', path: files.run, content: renderLauncher(root, spec), volatile: true },
+    { kind: 'write', path: files.variables, content: renderVariables(spec), mode: 0o600, volatile: true, unread: true },
+    { kind: 'write', path: files.spec, content: renderSpec(spec), volatile: true, unread: true },
+    { kind: 'write', path: files.run, content: renderLauncher(root, spec), volatile: true, unread: true },
   ]
 }
 

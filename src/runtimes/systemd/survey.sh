@@ -6,7 +6,6 @@
 #   slot <service> <a|b> <unit> <wanted 0|1>
 #   the first line of slot.json, or an empty line
 # With templates:
-#   systemd <version>
 #   reload                             when systemd has not read all units that were laid
 #   template <sha256> <file>           for each service
 # For each of the ports that something listens on:
@@ -29,7 +28,6 @@ for slot; do
   files="$files /etc/systemd/system/$prefix-$service@.service"
 done
 if [ "$templates" = 1 ]; then
-  systemctl --version | sed 's/^systemd \([0-9]*\).*/systemd \1/;q'
   [ ! -e /run/drover-host.reload ] || echo reload
   sha256sum $files 2>/dev/null | sed 's/^/template /'
 fi

@@ -25,8 +25,6 @@ export interface Survey {
   readonly slots: readonly SurveyedSlot[]
   /** Ports that something listens on. */
   readonly listening: readonly number[]
-  /** Version of systemd; 0 when it was not asked for. */
-  readonly systemd: number
   /** Units were laid that systemd has not read. */
   readonly unread: boolean
   /** SHA-256 of unit files that are there, by path. */
@@ -72,7 +70,6 @@ export function readSurvey(text: string): Survey {
   const slots: SurveyedSlot[] = []
   const listening: number[] = []
   const templates = new Map<string, string>()
-  let systemd = 0
   let unread = false
   for (let index = 0; index < lines.length; index += 1) {
     const [word, first = '', second = '', third = '', fourth] = (lines[index] ?? '').split(' ')
@@ -84,12 +81,11 @@ export function readSurvey(text: string): Survey {
         slots.push({ service: first, slot: second, spec, wanted: fourth === '1', unit })
       }
     } else if (word === 'port') listening.push(Number(first))
-    else if (word === 'systemd') systemd = Number(first)
     else if (word === 'reload') unread = true
     // A line of sha256sum: the digest, a blank, and a blank or a star before the file.
     else if (word === 'template') templates.set(third.replace(/^\*/, '') || second.replace(/^\*/, ''), first)
   }
-  return { slots, listening, systemd, unread, templates }
+  return { slots, listening, unread, templates }
 }
 
 /** A slot as the port reports it; undefined when there is nothing to report. */

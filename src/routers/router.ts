@@ -58,6 +58,8 @@ export interface RouterReport {
   readonly live?: RouteSet
   /** Content name of the shape that the running router has loaded. */
   readonly shape?: string
+  /** Paths on the host of files that are not as Drover laid them; absent when all are. `shape` and `lay` repair them. */
+  readonly edited?: readonly string[]
 }
 
 /**

@@ -30,11 +30,16 @@ const MOST_CONNECTIONS = 8_192
 /** Files of a worker that are not connections: logs, temporary files. */
 const SPARE_FILES = 64
 
+/** Stands for the id in the text that the id is made of, so that a host can tell whether a shape is as it was laid. */
+export const UNNAMED_SHAPE = 'shape'
+/** Digits of a SHA-256 in hex. */
+export const SHAPE_ID_LENGTH = 16
+
 export function renderShape(routes: readonly Route[], machine: Machine): Shape {
   const id = createHash('sha256')
-    .update(renderConfiguration(routes, machine, 'shape'))
+    .update(renderConfiguration(routes, machine, UNNAMED_SHAPE))
     .digest('hex')
-    .slice(0, 16)
+    .slice(0, SHAPE_ID_LENGTH)
   return { id, configuration: renderConfiguration(routes, machine, id) }
 }
 

@@ -1,5 +1,6 @@
 import { act } from '../../hosts/act.ts'
 import type { OperationResult } from '../../hosts/act.ts'
+import type { UnitOwner } from '../../hosts/helper/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 
@@ -11,6 +12,8 @@ export interface Instance {
   readonly program: string
   readonly rotateAtBytes: number
   readonly closingMs: number
+  /** Names the unit where systemd runs nginx; without one it runs by itself. */
+  readonly owner: UnitOwner | undefined
 }
 
 /**

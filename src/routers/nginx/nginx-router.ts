@@ -1,6 +1,7 @@
+import { explainHelper } from '../../hosts/helper/helper.ts'
+import type { UnitOwner } from '../../hosts/helper/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
-import { refusal } from '../../problem/problem.ts'
 import type { Router, RouterReport } from '../router.ts'
 import type { WaitingLimits } from '../waiting-queue.ts'
 import { readTraffic, ROTATE_AT_BYTES } from './access-log.ts'
@@ -8,9 +9,12 @@ import { waitingRooms } from './hold-socket.ts'
 import { change, script } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { prefixOf } from './prefix.ts'
-import { END_PROCESSES, LIST_PROCESSES, masterOf, readProcesses } from './processes.ts'
-import { laySet, pruneSets, readSet, settleOn, switchTo } from './sets.ts'
+import { END_PROCESSES, LIST_PROCESSES, masterOf } from './processes.ts'
+import { laySet, pruneSets, settleOn, switchTo } from './sets.ts'
 import { shapeNginx } from './shape.ts'
+import { look } from './sight.ts'
+import type { Looking } from './sight.ts'
+import { STOP_UNIT, unitPath } from './unit.ts'
 
 export interface NginxOptions {
   /** Name or path of the program on the hosts. Default `nginx`; 1.15.8 or newer. */
@@ -18,13 +22,16 @@ export interface NginxOptions {
   readonly waiting?: WaitingLimits
   /** `prune` starts the access log anew beyond this size and keeps one older file. Default 64 MiB. */
   readonly rotateAtBytes?: number
+  /** Names nginx among the units of a host whose systemd is to run it. Absent: it runs by itself everywhere. */
+  readonly owner?: UnitOwner
   /** How long before a reload every answer asks its client to come back on a new connection. Default 1 s. */
   readonly closingMs?: number
 }
 
 /**
  * Traffic through an nginx that Drover runs in a folder of its own, as the user that it is on the host; no root, and
- * nothing of the system's nginx is touched.
+ * nothing of the system's nginx is touched. Where root's helper is on the host, systemd runs it, so that it comes back
+ * with the host.
  *
  * A request's body is read whole before the slot sees it, so that a request can be repeated or wait; what does not fit
  * into memory lies in the prefix meanwhile. So uploads need room on that disk, and a slot cannot answer while a client
@@ -33,8 +40,8 @@ export interface NginxOptions {
  * The waiting room is a part of this process: a host that is another machine needs a tunnel to it, see `Host.tunnel`.
  */
 export function nginxRouter(options: NginxOptions = {}): Router {
-  const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES, closingMs = 1000 } = options
-  const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes, closingMs })
+  const { program = 'nginx', waiting = {}, rotateAtBytes = ROTATE_AT_BYTES, closingMs = 1000, owner } = options
+  const at = (host: Host, fence: Fence): Instance => ({ host, fence, program, rotateAtBytes, closingMs, owner })
   const rooms = waitingRooms(waiting)
   return {
     name: 'nginx',
@@ -44,39 +51,35 @@ export function nginxRouter(options: NginxOptions = {}): Router {
     settle: (host, fence, set, besides) => settleOn(at(host, fence), set, besides),
     prune: (host, fence, keep) => pruneSets(at(host, fence), keep),
     waitingRoom: (host, root) => rooms(host, prefixOf(root).holdSocket),
-    observe,
+    observe: (host, root) => observe({ host, root, program, owner }),
     traffic: (host, root, from, to) => readTraffic(host, root, { from, to }),
     teardown: (host, fence) => tearDown(at(host, fence)),
   }
 }
 
-const STOP = `${LIST_PROCESSES}${END_PROCESSES}
+const STOP = `${LIST_PROCESSES}${END_PROCESSES}${STOP_UNIT}
+if [ -n "$2" ]; then stop_unit "$2" "$3" "$4" || exit; fi
 end_processes "$1" '^process '`
 
 async function tearDown(instance: Instance): Promise<void> {
-  const { folder } = prefixOf(instance.fence.root)
-  await change(instance, [script(STOP, [folder]), { kind: 'remove', path: folder }], 'stop the router')
+  const { host, fence, owner } = instance
+  const { folder } = prefixOf(fence.root)
+  const unit = owner === undefined ? [''] : [owner.fleet, owner.environment, unitPath(owner)]
+  try {
+    await change(instance, [script(STOP, [folder, ...unit]), { kind: 'remove', path: folder }], 'stop the router')
+  } catch (error) {
+    throw explainHelper(host.name, error)
+  }
 }
 
-const OBSERVE = `${LIST_PROCESSES}
-list_processes "$1"
-if [ -e "$1/live/set.json" ]; then printf 'live '; cat -- "$1/live/set.json"; fi`
-
-async function observe(host: Host, root: string): Promise<RouterReport> {
-  const { folder } = prefixOf(root)
-  const { ok, stdout, stderr } = await host.run({
-    program: 'sh',
-    argv: ['-c', OBSERVE, 'sh', folder],
-    summary: 'observe nginx',
-  })
-  if (!ok) {
-    throw refusal('routers/unreadable', `host ${host.name}`, `cannot look at nginx in ${folder}: ${stderr.trim()}`)
-  }
-  const master = masterOf(readProcesses(stdout))
-  const live = /^live (.*)$/m.exec(stdout)?.[1]
+async function observe(looking: Looking): Promise<RouterReport> {
+  const { processes, live, edited } = await look(looking)
+  const master = masterOf(processes)
+  const files = [...edited.shape, ...edited.live]
   return {
     running: master !== undefined,
     ...(master === undefined ? {} : { shape: master.shape }),
-    ...(live === undefined ? {} : { live: readSet(live) }),
+    ...(live === undefined ? {} : { live }),
+    ...(files.length === 0 ? {} : { edited: files }),
   }
 }

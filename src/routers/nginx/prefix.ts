@@ -53,6 +53,9 @@ export function markersOf(set: RouteSet): string[] {
     .sort()
 }
 
+/** What a set's folder holds besides its markers. */
+export const SET_FILES = ['set.json', 'markers'] as const
+
 /** The manifest lets no other name through; here it keeps a name from becoming a path or a line of nginx.conf. */
 export function checkedService(service: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(service)) {

@@ -33,15 +33,16 @@ export const LIST_PROCESSES = `list_processes() {
 `
 
 /**
- * Shell function: waits until every worker of the prefix `$1` that accepts connections runs with shape `$2`. Returns 0
- * when they do, 20 when nginx has given the shape up (it tries for 2.5 s to get a port; its words are printed), 21 when
+ * Shell function: waits until every worker of the prefix `$1` that accepts connections runs with shape `$2`, and is none
+ * of `$3` (ids, with bars in between), which were there before. Returns 0 when they do, 20 when nginx has given the shape up (it tries for 2.5 s to get a port; its words are printed), 21 when
  * about 15 s are over.
  */
 export const AWAIT_SHAPE = `await_shape() {
   tries=0
   while [ $tries -lt 300 ]; do
     workers=$(list_processes "$1" | grep ' worker ')
-    if [ -n "$workers" ] && ! printf '%s\\n' "$workers" | grep -qv " $2\\$"; then return 0; fi
+    if [ -n "$workers" ] && ! printf '%s\\n' "$workers" | grep -qv " $2\\$" &&
+      ! printf '%s\\n' "$workers" | grep -qE "^process (\${3:-none}) "; then return 0; fi
     if grep -F '[emerg]' "$1/shapes/$2/error.log" | grep -qv 'bind() to '; then
       cat -- "$1/shapes/$2/error.log"
       return 20

@@ -43,13 +43,19 @@ export async function pruneSets(instance: Instance, keep: readonly string[]): Pr
 }
 
 /**
- * Gives a finished folder its name, last of all; a set that is there already and the same stays. The folder is synced
- * first: were the files missing after a power cut, every service would count as not released.
+ * Gives a finished folder its name, last of all; a set that is there already and the same stays, and gets back what
+ * somebody took from it. The folder is synced first: were the files missing after a power cut, every service would count
+ * as not released.
  */
 const FINISH = `cd -- "$1/sets" || exit
 if [ -d "$2" ]; then
   cmp -s -- "$2/markers" ".$2/markers" || { echo "another set named $2 is on the host" >&2; exit 1; }
-  rm -rf -- ".$2"
+  while IFS= read -r marker; do [ -e "$2/$marker" ] || : >"$2/$marker" || exit; done <"$2/markers"
+  for file in "$2"/*; do
+    case \${file##*/} in set.json | markers) continue ;; esac
+    grep -qxF -- "\${file##*/}" "$2/markers" || rm -rf -- "$file"
+  done
+  mv -fT -- ".$2/set.json" "$2/set.json" && sync -- "$2" && rm -rf -- ".$2"
 else
   while IFS= read -r marker; do : >".$2/$marker" || exit; done <".$2/markers"
   sync -- ".$2" && mv -T -- ".$2" "$2" && sync -- .
@@ -129,7 +135,12 @@ function layOperations({ folder }: Prefix, set: RouteSet): Operation[] {
 }
 
 function switchOperations({ folder, live }: Prefix, name: string): Operation[] {
-  return [script(REQUIRE_SET, [folder, name]), { kind: 'link', path: live, target: `sets/${checkedSetName(name)}` }]
+  return [
+    script(REQUIRE_SET, [folder, name]),
+    { kind: 'link', path: live, target: `sets/${checkedSetName(name)}` },
+    // What was reported as live is live after a cut of the power too.
+    script('sync -- "$1"', [folder]),
+  ]
 }
 
 function pruneOperations({ fence, rotateAtBytes }: Instance, keep: readonly string[]): Operation[] {

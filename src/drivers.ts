@@ -170,9 +170,8 @@ async function makeContext(
 ): Promise<Context> {
   const pm2 = pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 })
   const runtimes = { pm2: () => pm2, systemd: perEnvironment(systemdRuntime) }
-  const routers = {
-    nginx: nginxRouter(options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }),
-  }
+  const nginx = options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }
+  const routers = { nginx: perEnvironment((owner) => nginxRouter({ ...nginx, owner })) }
   const builders: Record<Language, Builder> = {
     node: nodeBuilder,
     go: goBuilder,
@@ -192,7 +191,7 @@ async function makeContext(
     address: (definition) => hosts.address(definition),
     buildHost: local,
     runtime: (name, environment) => named(runtimes, 'runtime', name)(environment),
-    router: (name) => named(routers, 'router', name),
+    router: (name, environment) => named(routers, 'router', name)(environment),
     builder: (language) => builders[language],
     repository: (_fleet, url) => {
       const opened =

@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { PROJECT, setStage } from '../../demo/stage.ts'
+import type { Stage } from '../../demo/stage.ts'
+import { openLab } from '../../lab/lab.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { run } from './command.ts'
+import { migrations, readFleet, withoutPrisma } from './fleet.ts'
+import type { FleetService } from './fleet.ts'
+import { furnishedLayer } from './furniture.ts'
+
+/** Hosts of the lab, and on this machine what they reach: Pakashop's repository, its PostgreSQL and its Redis. */
+export interface HostStage extends Omit<Stage, 'strike'> {
+  readonly lab: Lab
+  readonly services: readonly FleetService[]
+  /** Of the repository, as the hosts reach it. */
+  readonly gitUrl: string
+  /** DATABASE_URL and REDIS_URL, as the hosts reach them. */
+  readonly stores: Readonly<Record<string, string>>
+  strike(): Promise<void>
+}
+
+export interface HostStageOptions {
+  readonly hosts: number
+  /** As a person rents them; otherwise with everything that the tools build with. */
+  readonly bare: boolean
+  readonly say: (line: string) => void
+}
+
+export async function setHostStage({ hosts, bare, say }: HostStageOptions): Promise<HostStage> {
+  const layers = bare ? [] : [await furnishedLayer(say)]
+  const ends: (() => Promise<unknown>)[] = []
+  const strike = async (): Promise<void> => {
+    for (const end of ends.splice(0).toReversed()) await end()
+  }
+  try {
+    const stage = await setStage()
+    ends.push(() => stage.strike())
+    const lab = await openLab({ hosts, say, layers })
+    ends.push(() => lab.close())
+    await simplify(stage)
+    await migrate(stage.databaseUrl)
+    const services = await readFleet(stage.repository, stage.portOffset)
+    const stores = await storesAt(lab.address, stage)
+    const ports = Object.values(stores).map((url) => new URL(url).port)
+    const forwarder = await start(process.execPath, [join(import.meta.dirname, 'forwarder.ts'), lab.address, ...ports])
+    ends.push(() => stop(forwarder))
+    const { daemon, gitUrl } = await serveGit(lab.address, stage)
+    ends.push(() => stop(daemon))
+    return { ...stage, lab, services, gitUrl, stores, strike }
+  } catch (error) {
+    await strike()
+    throw error
+  }
+}
+
+/**
+ * No migration; and nothing that must not run twice: to swap such a service takes a pause of its intake, of which no other
+ * tool here, nor the limit, knows anything.
+ */
+async function simplify(stage: Stage): Promise<void> {
+  await withoutPrisma(stage.repository)
+  const manifest = join(stage.repository, 'drover.yaml')
+  const text = await readFile(manifest, 'utf8')
+  const simpler = text.replaceAll(/, singleton: \{[^}]*\}/g, '').replace(' migrate: npx prisma migrate deploy,', '')
+  await writeFile(manifest, simpler)
+  stage.commit('No migration, no singletons')
+}
+
+async function migrate(databaseUrl: string): Promise<void> {
+  const client = new Client(databaseUrl)
+  await client.connect()
+  for (const sql of await migrations(join(PROJECT, 'examples/pakashop'))) await client.query(sql)
+  await client.end()
+}
+
+async function storesAt(address: string, stage: Stage): Promise<Record<string, string>> {
+  const secrets = await readFile(join(stage.home, 'secrets/pakashop/production.env'), 'utf8')
+  const found = [...secrets.matchAll(/^(\w+)='(.*)'$/gm)]
+  const stores = Object.fromEntries(found.map(([, name, url]) => [name!, url!.replace('127.0.0.1', address)]))
+  // Go's driver wants TLS of a database on another machine, unless it is told that there is none.
+  return { ...stores, DATABASE_URL: `${stores['DATABASE_URL']}?sslmode=disable` }
+}
+
+async function serveGit(address: string, stage: Stage): Promise<{ daemon: ChildProcess; gitUrl: string }> {
+  const folder = (await run('git', ['--exec-path'])).stdout.trim()
+  const port = 9418
+  const where = [`--listen=${address}`, `--port=${port}`, `--base-path=${stage.folder}`]
+  // Started itself and not by `git`, so that it is what its id ends.
+  const daemon = spawn(join(folder, 'git-daemon'), ['--reuseaddr', '--export-all', ...where, stage.repository], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  await once(daemon, 'spawn')
+  const gitUrl = `git://${address}:${port}/pakashop`
+  await run('sh', ['-c', 'for _ in $(seq 50); do git ls-remote -q "$1" && exit; sleep 0.1; done; exit 1', 'sh', gitUrl])
+  return { daemon, gitUrl }
+}
+
+async function start(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(failed(program))])
+  return child
+}
+
+function failed(program: string): () => never {
+  return () => {
+    throw new Error(`${program} ended before it did its work`)
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+}

@@ -159,7 +159,7 @@ SystemCallArchitectures=native
 SystemCallFilter=(~?@[a-z-]+)( @[a-z-]+)*
 SystemCallErrorNumber=EPERM
 CapabilityBoundingSet=
-ReadWritePaths=$(escaped "$root")(/[A-Za-z0-9._-]+)*
+ReadWritePaths=$(escaped "$root")(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*
 
 END
 }
@@ -179,16 +179,17 @@ Environment=HOME=/var/lib/drover/$prefix-$1
 END
 }
 
+# systemd removes the PID file as root, and the caller may make a link of the folder: no other name than this one.
 router_lines() {
   path=$(escaped "$root")/router
   common_lines
   cat <<END
 Type=(forking|exec|simple)
 User=$(escaped "$deploy")
-ConditionPathExists=$path(/[A-Za-z0-9._-]+)*
-PIDFile=$path(/[A-Za-z0-9._-]+)*
+ConditionPathExists=$path(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*
+PIDFile=$path/nginx\.pid
 WorkingDirectory=$path
-Exec(Start|StartPre|Reload|Stop)=/[A-Za-z0-9._/-]+( [A-Za-z0-9._/:=,-]+)*
+Exec(Start|StartPre|Reload|Stop)=(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+( [A-Za-z0-9._/:=,-]+)*
 KillSignal=SIG(TERM|QUIT)
 END
 }

@@ -1,6 +1,6 @@
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: demo test lab-test test-fast check lint format bench setup clean
+.PHONY: demo test test-fast lab lab-test check lint format bench setup clean
 
 # Node 24 runs everything. Where the system's own is older, the one that tools/node pins is installed and used.
 NODE_NEW := $(shell node -p 'const [a,b]=process.versions.node.split(".").map(Number);a>24||(a===24&&b>=12)?1:0' 2>/dev/null)
@@ -16,17 +16,14 @@ NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 DEPS := node_modules/.package-lock.json
 PM2 := tools/pm2/node_modules/.package-lock.json
 SYSTEM := .cache/system-packages
+LAB := .cache/lab-packages
 
 demo: $(SYSTEM) $(DEPS) $(PM2)
 	@node demo/main.ts
 
 # The slow suites start real hosts' worth of processes and kill them; one file at a time, for two cores.
-test: $(SYSTEM) $(DEPS) $(PM2)
+test: $(SYSTEM) $(LAB) $(DEPS) $(PM2)
 	@node test/run.ts
-
-# Boots hosts with systemd; needs root. `node lab/main.ts` by hand.
-lab-test: $(SYSTEM) $(DEPS)
-	@node --test --test-concurrency=1 --test-reporter=./test/closing-line.ts 'lab/**/*.slow.ts'
 
 test-fast: $(DEPS) $(PM2)
 	@npm run --silent test:fast
@@ -45,19 +42,29 @@ format: $(DEPS)
 bench: $(SYSTEM) $(DEPS) $(PM2)
 	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts
 
-# Disposable hosts with real systemd, on Linux as root.
-lab: setup
-	@node lab/main.ts
+# Disposable hosts with real systemd, on Linux as root: make lab ARGS="up 3". See docs/lab.md.
+lab: $(SYSTEM) $(LAB) $(NODE_BIN)
+	@node lab/main.ts $(ARGS)
+
+lab-test: $(SYSTEM) $(LAB) $(DEPS)
+	@node --test --test-concurrency=1 --test-reporter=./test/closing-line.ts 'lab/**/*.slow.ts'
 
 setup: $(SYSTEM) $(DEPS) $(PM2)
 
+# A lab that is up has its disks mounted in .cache.
 clean:
+	@[ ! -d .cache/lab/run ] || node lab/main.ts down
 	rm -rf .cache node_modules tools/node/node_modules tools/pm2/node_modules
 
 $(SYSTEM): tools/system-packages
 	@mkdir -p .cache
 	@tools/system-packages
 	@touch $@
+
+# No stamp where no lab can be: it is asked, and said, again.
+$(LAB): tools/lab-packages
+	@mkdir -p .cache
+	@tools/lab-packages $@
 
 tools/node/node_modules/node-%/bin/node: $(SYSTEM) tools/node/package-lock.json
 	cd tools/node && $(NPM_CI)

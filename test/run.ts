@@ -4,11 +4,15 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import type { TestEvent } from 'node:test/reporters'
+import { buildBaseTree } from '../lab/base-tree.ts'
+import { sweepLabs } from '../lab/lab.ts'
+import { whatIsMissing } from '../lab/needs.ts'
 import closingLine from './closing-line.ts'
 
 /**
  * The whole suite: format, lint and types, then the fast tests side by side, then the slow ones one file at a time,
- * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out. Ends with one line of totals.
+ * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out. Where the lab cannot run, its
+ * tests are left out, or fail where DROVER_LAB=required. Ends with one line of totals.
  */
 const root = join(import.meta.dirname, '..')
 const checks = [
@@ -35,12 +39,34 @@ for (const [name, program, args] of checks) {
 }
 
 await suite('fast tests', '{src,test,bench,demo,lab}/**/*.test.ts', 2 * availableParallelism())
-// The lab's own tests run with `make lab-test` until the suites that need the lab are there.
-if (process.argv[2] !== 'fast') await suite('slow tests', '{src,test,bench,demo}/**/*.slow.ts', 1)
+if (process.argv[2] !== 'fast') {
+  const missing = await whatIsMissing()
+  if (missing.length === 0) await buildLab()
+  else sayWithoutLab(missing)
+  await suite('slow tests', '{src,test,bench,demo,lab}/**/*.slow.ts', 1)
+  if (missing.length === 0) await sweepLabs()
+}
 
 const { passed, failed, skipped } = totals
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+/** Before the tests, so that none of them is the one that waits for it. */
+async function buildLab(): Promise<void> {
+  try {
+    await buildBaseTree((line) => process.stdout.write(`${line}\n`))
+  } catch (error) {
+    totals.failed++
+    process.stdout.write(`✖ the lab's base tree\n  ${String(error)}\n`)
+  }
+}
+
+function sayWithoutLab(missing: readonly string[]): void {
+  const isRequired = process.env['DROVER_LAB'] === 'required'
+  if (isRequired) totals.failed++
+  const what = isRequired ? '✖ the lab cannot run, and DROVER_LAB=required' : 'tests of the lab are left out'
+  process.stdout.write(`${what}: ${missing.join('; ')}\n`)
+}
 
 async function suite(name: string, pattern: string, concurrency: number): Promise<void> {
   const files = globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort()

@@ -21,7 +21,9 @@ setInterval(() => undefined, 1000)`
     owner.kill('SIGKILL')
     await sweepLabs()
   })
-  await once(owner.stdout, 'data')
+  // An owner that cannot open it ends instead.
+  const [said] = await Promise.race([once(owner.stdout, 'data'), once(owner, 'exit')])
+  assert.equal(String(said), 'open\n')
 
   await sweepLabs()
   const alive = await tracesOf(String(owner.pid))

@@ -6,8 +6,10 @@ import { localHost } from '../src/hosts/local/local-host.ts'
 import { sshHost } from '../src/hosts/ssh/ssh-host.ts'
 import type { LabHost } from './lab-host.ts'
 
+export type LabAddress = Pick<LabHost, 'name' | 'address' | 'ssh'>
+
 /** A host of the lab as Drover sees it: over SSH, as this user. */
-export async function asHost(machine: LabHost, user: string): Promise<Host> {
+export async function asHost(machine: LabAddress, user: string): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), 'dlab-'))
   const configFile = join(folder, 'config')
   await writeFile(configFile, sshConfiguration(machine, user))
@@ -29,7 +31,7 @@ export async function asHost(machine: LabHost, user: string): Promise<Host> {
 }
 
 /** What a user would have in ~/.ssh/config for it, under its name in the lab. */
-export function sshConfiguration({ name, address, ssh }: LabHost, user: string): string {
+export function sshConfiguration({ name, address, ssh }: LabAddress, user: string): string {
   return `Host ${name}
   HostName ${address}
   Port ${ssh.port}

@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http'
 
 /** One request of a load, as its client saw it. */
 export interface LoadAnswer {
+  /** Number of the client. */
+  readonly client: number
   readonly port: number
   readonly method: 'GET' | 'POST'
   /** What `mark` gave when the request was sent, and when its answer was complete. */
@@ -18,6 +20,10 @@ export interface LoadAnswer {
 export interface LoadOptions {
   readonly ports: readonly number[]
   readonly clients: number
+  /** Default 127.0.0.1. */
+  readonly address?: string
+  /** A client that has waited so long gives up, which is no answer. Default 2 minutes. */
+  readonly patienceMs?: number
   readonly methods?: readonly ('GET' | 'POST')[]
   readonly bodyBytes?: number
   /** Read when a request is sent and when it is answered. */
@@ -35,6 +41,7 @@ export interface Load {
 /** Clients that each send one request after the other on a connection that they keep. */
 export function startLoad(options: LoadOptions): Load {
   const { ports, clients, methods = ['GET', 'POST'], bodyBytes = 0, mark = () => 0, maxRequests = 100_000 } = options
+  const { address = '127.0.0.1', patienceMs = 120_000 } = options
   const body = Buffer.alloc(bodyBytes, 'x')
   const answers: LoadAnswer[] = []
   const stopping = new AbortController()
@@ -46,12 +53,14 @@ export function startLoad(options: LoadOptions): Load {
       const method = methods[turn % methods.length] ?? 'GET'
       const sent = mark()
       const reply = await send(agent, {
+        address,
         port,
         method,
+        patienceMs,
         path: `/${number}/${turn}`,
         body: method === 'POST' ? body : undefined,
       })
-      answers.push({ port, method, sent, received: mark(), ...reply })
+      answers.push({ client: number, port, method, sent, received: mark(), ...reply })
     }
     agent.destroy()
   }
@@ -68,6 +77,8 @@ export function startLoad(options: LoadOptions): Load {
 }
 
 interface Sending {
+  readonly address: string
+  readonly patienceMs: number
   readonly port: number
   readonly method: string
   readonly path: string
@@ -76,10 +87,11 @@ interface Sending {
 
 async function send(
   agent: Agent,
-  { port, method, path, body }: Sending,
+  { address, port, method, patienceMs, path, body }: Sending,
 ): Promise<Pick<LoadAnswer, 'status' | 'body' | 'error'>> {
   try {
-    const asked = httpRequest({ host: '127.0.0.1', port, method, path, agent })
+    const asked = httpRequest({ host: address, port, method, path, agent })
+    asked.setTimeout(patienceMs, () => asked.destroy(new Error('gave up')))
     asked.end(body)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the documented argument of this event
     const [response] = (await once(asked, 'response')) as [IncomingMessage]

@@ -37,8 +37,8 @@ ${servers.join('')}        keepalive 32;
 
 /**
  * Whatever is live here, the peer decides which of its slots answers. A host without power says nothing: who connects
- * to it goes on to the next after 1 s, and who waits for its answer after 60 s where that is safe to ask again.
- * Answers that never end and what must not be repeated have all the time that they have on the peer itself.
+ * to it goes on to the next after 1 s, and who waits for its answer after 60 s where that is safe to ask again. What
+ * must not be repeated, and streams, are given up after 10 minutes without a byte.
  */
 export function renderPeerServer(routes: readonly PeerRoute[], id: string): string {
   const listens = routes.flatMap(listensOf).map(({ address, port }) => `        listen ${endpoint(address, port)};\n`)
@@ -67,12 +67,12 @@ ${listens.join('')}
 
         location @closing {
             keepalive_timeout 0;
-            proxy_read_timeout 1h;
+            proxy_read_timeout 10m;
             proxy_pass http://$drover_to;
         }
 
         location @patient {
-            proxy_read_timeout 1h;
+            proxy_read_timeout 10m;
             proxy_pass http://$drover_to;
         }
     }

@@ -1,6 +1,7 @@
-import type { Host } from '../../hosts/host.ts'
+import { ROOTS_FILE } from '../../hosts/bootstrap/places.ts'
 import { HELPER_PATH } from '../../hosts/helper/helper.ts'
 import type { UnitOwner } from '../../hosts/helper/units.ts'
+import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { RouteSet } from '../router.ts'
 import type { Machine } from './configuration.ts'
@@ -22,7 +23,7 @@ export interface Sight {
   readonly edited: { readonly shape: readonly string[]; readonly live: readonly string[] }
   /** Where the program lies; undefined where there is none. */
   readonly program: string | undefined
-  /** Where a helper lets systemd run nginx as us: who we are, and the text of the unit that is there. */
+  /** Where root's helper lets systemd run nginx as us: who we are, and the text of the unit that is there. */
   readonly systemd?: { readonly user: string; readonly unit: string | undefined }
 }
 
@@ -50,7 +51,11 @@ for file in "$1"/live/*; do printf 'marker %s\\n' "\${file##*/}"; done
 if [ "$(id -u)" -eq 0 ]; then
   if [ -d "$1" ]; then stat -c 'owner %U %G' -- "$1"; else printf 'owner %s %s\\n' "$(id -un)" "$(id -gn)"; fi
 elif [ -n "$3" ] && [ -x ${HELPER_PATH} ]; then
-  printf 'helper %s\\n' "$(id -un)"
+  allowed=/srv/drover
+  if [ -r ${ROOTS_FILE} ]; then allowed=$(cat ${ROOTS_FILE}); fi
+  for place in $allowed; do
+    case $1 in "$place"/*) printf 'helper %s\\n' "$(id -un)"; break ;; esac
+  done
   if [ -e "$3" ]; then sed 's/^/unit /' -- "$3"; fi
 fi`
 

@@ -73,7 +73,7 @@ export async function lookThrough(login: HostLogin, options: ProbeOptions): Prom
     if (!(error instanceof Refusal) || !error.problems.some(({ code }) => NO_SHELL.has(code))) throw error
     const { kernel } = await firstContact(login.options)
     if (kernel === undefined || kernel === 'Linux') throw error
-    const what = `its kernel is ${kernel.slice(0, 40)}, not Linux`
+    const what = `its kernel is ${kernel}, not Linux`
     throw new Refusal(
       [problem('hosts/not-linux', `host ${login.host.name}`, what, 'Drover releases to Linux hosts with systemd.')],
       'refused',

@@ -62,10 +62,10 @@ export async function firstContact(options: LoginOptions): Promise<FirstContact>
     { timeoutMs: CONTACT_MS },
   )
   const fingerprint = [...outcome.stderr.matchAll(/Server accepts key: .*\b(SHA256:[A-Za-z0-9+/]+)/g)].at(-1)?.[1]
-  const kernel = outcome.ok ? outcome.stdout.trim().split('\n').at(-1) : undefined
+  const kernel = outcome.ok ? /(?:^|\n)([A-Za-z][\w.-]{1,30})\n?$/.exec(outcome.stdout)?.[1] : undefined
   return {
     ...(fingerprint === undefined ? {} : { fingerprint }),
-    ...(kernel === undefined || kernel === '' ? {} : { kernel }),
+    ...(kernel === undefined ? {} : { kernel }),
   }
 }
 

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { openLab } from '../../lab/lab.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { whatIsMissing } from '../../lab/needs.ts'
+import { makeReady } from '../../lab/ready-host.ts'
+import { formatProblem } from '../../src/problem/problem.ts'
+import type { Release } from '../../src/release/records.ts'
+import { carryOut, ENVIRONMENT } from './bench.ts'
+import { hostsBench } from './hosts-bench.ts'
+
+const missing = await whatIsMissing()
+const skip = missing.length > 0 ? `the lab cannot run: ${missing.join('; ')}` : false
+
+describe('a fleet on hosts over SSH, with systemd', { skip, concurrency: false }, () => {
+  let lab: Lab
+  before(async () => {
+    lab = await openLab({ hosts: 3 })
+    await Promise.all(lab.hosts.map(makeReady))
+  })
+  after(() => lab?.close())
+
+  it('is released on one, changed and rolled back', { timeout: 300_000 }, async (t) => {
+    const bench = await hostsBench(t, { machines: lab.hosts.slice(0, 1) })
+
+    const first = await carryOut(bench.control, bench.deploy)
+    const before = await bench.ask('h1', 'shop')
+    await bench.fleet.commit({ shop: { version: '2' } })
+    const second = await carryOut(bench.control, bench.deploy)
+    const changed = await bench.ask('h1', 'shop')
+    const back = await carryOut(bench.control, { goal: 'rollback' })
+    const after = await bench.ask('h1', 'shop')
+
+    assert.deepEqual(
+      [first, second, back].map(({ release }) => ending(release)),
+      ['kept', 'kept', 'kept'],
+    )
+    assert.deepEqual([before.version, changed.version, after.version], ['1', '2', '1'])
+    assert.equal(after.pid, before.pid, 'the old slot was still warm')
+    assert.match(await bench.shell('h1', 'systemctl is-active small-test-shop@a.service'), /^active$/m)
+    const { services, hosts } = await bench.control.controlPlane.status(ENVIRONMENT)
+    assert.deepEqual(hosts, [{ host: 'h1', reachable: true, router: 'running', release: 3 }])
+    assert.deepEqual(
+      services.map(({ service, host, state }) => `${service} on ${host}: ${state}`),
+      ['config on h1: ready', 'gateway on h1: ready', 'jobs on h1: ready', 'shop on h1: ready'],
+    )
+  })
+
+  it('runs where it is placed, is reached from every host, and moves to others', { timeout: 300_000 }, async (t) => {
+    const placed = { gateway: 'on: [h2]', shop: 'on: [h2, h3]', jobs: 'on: [h3]' }
+    const bench = await hostsBench(t, { machines: lab.hosts, placed })
+    const versions = async (service: string) =>
+      Promise.all(lab.hosts.map(async ({ name }) => (await bench.ask(name, service)).version))
+
+    const first = await carryOut(bench.control, bench.deploy)
+    const before = await versions('shop')
+    await bench.fleet.commit({ shop: { version: '2' }, jobs: { version: '2' } })
+    const second = await carryOut(bench.control, bench.deploy)
+    const changed = [await versions('shop'), await versions('jobs')]
+    await bench.fleet.rewrite((manifest) =>
+      manifest.replace('on: [h2, h3]', 'on: [h1]').replace('on: [h3]', 'on: [h2]'),
+    )
+    await bench.fleet.commit({ shop: { version: '3' } })
+    const third = await carryOut(bench.control, bench.deploy)
+    const moved = [await versions('shop'), await versions('jobs')]
+
+    assert.deepEqual(
+      [first, second, third].map(({ release }) => ending(release)),
+      ['kept', 'kept', 'kept'],
+    )
+    assert.deepEqual(before, ['1', '1', '1'])
+    assert.deepEqual(changed, [
+      ['2', '2', '2'],
+      ['2', '2', '2'],
+    ])
+    assert.deepEqual(moved, [
+      ['3', '3', '3'],
+      ['2', '2', '2'],
+    ])
+    const { services } = await bench.control.controlPlane.status(ENVIRONMENT)
+    assert.deepEqual(services.map(({ service, host, state }) => `${service} on ${host}: ${state}`).toSorted(), [
+      'config on h1: ready',
+      'config on h2: ready',
+      'config on h3: ready',
+      'gateway on h2: ready',
+      'jobs on h2: ready',
+      'shop on h1: ready',
+    ])
+  })
+})
+
+function ending({ outcome, problems }: Release): string {
+  return [outcome, ...problems.map(formatProblem)].join(' ')
+}

@@ -109,7 +109,7 @@ export async function storyBench(t: TestContext, options: BenchOptions = {}): Pr
 }
 
 /** Also what a test that failed has left under way. */
-async function endAll(control: OpenedControlPlane): Promise<void> {
+export async function endAll(control: OpenedControlPlane): Promise<void> {
   const { controlPlane } = control
   for (;;) {
     const { active } = await controlPlane.status(ENVIRONMENT)

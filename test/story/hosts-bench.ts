@@ -11,7 +11,7 @@ import type { Host } from '../../src/hosts/host.ts'
 import type { Order } from '../../src/release/records.ts'
 import { makeSmallFleet } from '../fleet/small-fleet.ts'
 import type { SmallFleet } from '../fleet/small-fleet.ts'
-import { ENVIRONMENT, optionsFor } from './bench.ts'
+import { endAll, optionsFor } from './bench.ts'
 
 /** The small fleet on hosts of the lab, and the home of a control plane here. */
 export interface HostsBench {
@@ -54,9 +54,13 @@ export async function hostsBench(
   const control = await openControlPlane({ ...optionsFor(home), ssh: { configFile, connectTimeoutSeconds: 5 } })
   const hosts = new Map<string, Host>()
   t.after(async () => {
-    await control.controlPlane.teardown(ENVIRONMENT, 'test').finally(() => control.close())
-    await Promise.all([...hosts.values()].map((host) => host.close()))
-    await rm(folder, { recursive: true, force: true })
+    try {
+      await endAll(control)
+    } finally {
+      await control.close()
+      await Promise.all([...hosts.values()].map((host) => host.close()))
+      await rm(folder, { recursive: true, force: true })
+    }
   })
   for (const machine of machines) hosts.set(machine.name, await asHost(machine, DEPLOY_USER))
   await fleet.commit({})

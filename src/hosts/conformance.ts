@@ -1,28 +1,27 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, rename, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Secret } from '../secrets/secret.ts'
-import type { Host } from './host.ts'
+import { scratch } from './conformance-scratch.ts'
+import type { Make } from './conformance-scratch.ts'
+import { uploadSuite } from './conformance-upload.ts'
 
 /**
  * What every driver of the port {@link Host} has to pass. `make` gives a host whose files and loopback are this
  * machine's, or appear here as if they were.
  */
-export function hostConformance(name: string, make: (t: TestContext) => Host | Promise<Host>): void {
+export function hostConformance(name: string, make: Make): void {
   describe(`${name}: run`, () => runSuite(make))
   describe(`${name}: probe`, () => probeSuite(make))
   describe(`${name}: upload`, () => uploadSuite(make))
   describe(`${name}: follow`, () => followSuite(make))
 }
-
-type Make = (t: TestContext) => Host | Promise<Host>
 
 function runSuite(make: Make): void {
   test('gives output, exit code and duration of a success', async (t) => {
@@ -268,63 +267,6 @@ function probeSuite(make: Make): void {
   })
 }
 
-function uploadSuite(make: Make): void {
-  test('lays a folder with its links, modes and empty folders', async (t) => {
-    const host = await make(t)
-    const folder = await scratch(t)
-    await mkdir(join(folder, 'from', 'deep', 'empty'), { recursive: true })
-    await writeFile(join(folder, 'from', 'run.sh'), 'x', { mode: 0o755 })
-
-    const result = await host.upload(join(folder, 'from'), join(folder, 'new', "it's", 'to'))
-
-    const target = join(folder, 'new', "it's", 'to')
-    assert.equal(result.skipped, false)
-    assert.ok(result.bytes > 0)
-    assert.equal(await readFile(join(target, 'run.sh'), 'utf8'), 'x')
-    assert.equal((await stat(join(target, 'run.sh'))).mode & 0o777, 0o755)
-    assert.ok((await stat(join(target, 'deep', 'empty'))).isDirectory())
-    assert.deepEqual(await readdir(join(target, '..')), ['to'])
-  })
-
-  test('leaves a target that exists as it is', async (t) => {
-    const host = await make(t)
-    const folder = await scratch(t)
-    await mkdir(join(folder, 'from'))
-    await writeFile(join(folder, 'from', 'f'), 'new')
-    await mkdir(join(folder, 'to'))
-    await writeFile(join(folder, 'to', 'f'), 'old')
-
-    const result = await host.upload(join(folder, 'from'), join(folder, 'to'))
-
-    assert.deepEqual(result, { bytes: 0, sent: 0, skipped: true })
-    assert.equal(await readFile(join(folder, 'to', 'f'), 'utf8'), 'old')
-  })
-
-  test('lays one folder for many at the same time', async (t) => {
-    const host = await make(t)
-    const folder = await scratch(t)
-    await mkdir(join(folder, 'from'))
-    await writeFile(join(folder, 'from', 'f'), 'x')
-
-    const results = await Promise.all(
-      Array.from({ length: 6 }, () => host.upload(join(folder, 'from'), join(folder, 'to'))),
-    )
-
-    assert.equal(results.filter((result) => !result.skipped).length, 1)
-    assert.deepEqual((await readdir(folder)).toSorted(), ['from', 'to'])
-    assert.deepEqual(await readdir(join(folder, 'to')), ['f'])
-  })
-
-  test('leaves nothing of a folder that is not there', async (t) => {
-    const host = await make(t)
-    const folder = await scratch(t)
-
-    await assert.rejects(() => host.upload(join(folder, 'nowhere'), join(folder, 'to')), { name: 'Refusal' })
-
-    assert.deepEqual(await readdir(folder), [])
-  })
-}
-
 function followSuite(make: Make): void {
   test('tells the last lines, then each new one, through truncation, rotation and late birth', async (t) => {
     const host = await make(t)
@@ -369,12 +311,6 @@ function followSuite(make: Make): void {
       'late born',
     ])
   })
-}
-
-async function scratch(t: TestContext, name = 'x'): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), `drover-host-${name}-`))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  return folder
 }
 
 /** A server that gives each connection one raw answer, ends it, or with undefined never answers. */

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal, refusal } from '../../problem/problem.ts'
 import type { Command, Outcome, RunOptions } from '../host.ts'
+import { Secret } from '../../secrets/secret.ts'
 import type { Connection, Entry } from './connection.ts'
 import { between, markedOutput, shorten } from './marked-output.ts'
 import type { MarkedOutput } from './marked-output.ts'
@@ -21,8 +22,16 @@ const KILL_TIMEOUT_MS = 10_000
 const NO_LIMIT_MS = 2 ** 31 - 1
 
 export interface SessionOptions extends RunOptions {
-  /** A folder of this machine whose tar stream follows the command's own input. */
-  readonly feed?: string
+  /** What follows the command's own input. */
+  readonly feed?: Feed
+}
+
+/** Text and then the contents of files of this machine, without anything in between. */
+export interface Feed {
+  readonly text: string
+  readonly files: readonly string[]
+  /** Makes it smaller for a slow line; the command gets it packed. */
+  readonly packer?: 'zstd' | 'gzip'
 }
 
 /** One command over the connection, in one round trip. See {@link Outcome} for every way it can end. */
@@ -108,12 +117,21 @@ async function converse({ connection, entry, wrapped }: Talk, options: SessionOp
   }
 }
 
-async function localCommand(connection: Connection, wrapped: Wrapped, feed: string | undefined): Promise<Command> {
+async function localCommand(connection: Connection, wrapped: Wrapped, feed: Feed | undefined): Promise<Command> {
   const ssh = await connection.command(wrapped.login)
   if (feed === undefined) return { ...ssh, stdin: wrapped.stdin }
-  const script = 'folder=$1; shift; { cat; tar --numeric-owner -C "$folder" -cf - .; } | "$@"'
-  return { ...ssh, program: 'sh', argv: ['-c', script, 'feed', feed, ssh.program, ...ssh.argv], stdin: wrapped.stdin }
+  const own = wrapped.stdin.open()
+  const names = feed.files.map((file) => `${file}\0`).join('')
+  const sizes = [own, feed.text].map((text) => String(Buffer.byteLength(text)))
+  const argv = ['-c', FEED, 'feed', feed.packer ?? '', ...sizes, ssh.program, ...ssh.argv]
+  return { ...ssh, program: 'sh', argv, stdin: new Secret(own + feed.text + names) }
 }
+
+/** head takes exactly these bytes and leaves the rest, so that one input holds all three: script, text, names of files. */
+const FEED = `packer=$1 own=$2 text=$3
+shift 3
+contents() { head -c "$text"; xargs -0 -r cat --; }
+{ head -c "$own"; if [ -n "$packer" ]; then contents | "$packer" -cq1; else contents; fi; } | "$@"`
 
 /** Ends the group of the command with a command of its own; says so when that cannot be done. */
 async function endRemote(connection: Connection, output: MarkedOutput, over: AbortSignal): Promise<string> {

@@ -1,4 +1,6 @@
-import type { Command, Host, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
+import { join } from 'node:path'
+import type { Command, Host, Outcome } from '../host.ts'
+import { inventories as openInventories } from '../inventory/inventories.ts'
 import { connection } from './connection.ts'
 import type { SshOptions } from './connection.ts'
 import { followRemotely } from './follow.ts'
@@ -7,7 +9,7 @@ import { runInSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
 import { slots } from './slots.ts'
 import { tunnels } from './tunnel.ts'
-import { uploadRemotely } from './upload.ts'
+import { uploader } from './upload.ts'
 
 /**
  * sshd allows ten sessions on a connection (MaxSessions). Two are left for ending commands; where it allows fewer, ssh
@@ -16,7 +18,7 @@ import { uploadRemotely } from './upload.ts'
 const SESSIONS_AT_ONCE = 8
 
 /**
- * A Linux server over the system's OpenSSH. Needs there: sh, coreutils, findutils, util-linux, tar and perl-base, all
+ * A Linux server over the system's OpenSSH. Needs there: sh, coreutils, findutils, util-linux and perl-base, all
  * of which Debian calls essential. A connection is made at first use, and again after it was lost; a command that was
  * at work then ends as `transport`, and may go on over there.
  */
@@ -28,6 +30,8 @@ export function sshHost(options: SshOptions): Host {
   // Of its own too: a tunnel whose far end hears nothing ends its connection.
   const throughTunnels = tunnels(connection(options))
   const places = slots(SESSIONS_AT_ONCE)
+  const { inventories = openInventories(join(options.folder, 'inventories')) } = options
+  const uploadAll = uploader({ name, local, remote: run, inventories })
 
   async function run(command: Command, runOptions: SessionOptions = {}): Promise<Outcome> {
     if (runOptions.standing === true) return runInSession(lineOfFollowers, command, runOptions)
@@ -39,22 +43,14 @@ export function sshHost(options: SshOptions): Host {
     }
   }
 
-  async function uploadAll(parcels: readonly Parcel[], { signal }: UploadOptions = {}): Promise<Uploaded[]> {
-    const port = { name, local, remote: run }
-    return Promise.all(
-      parcels.map(async ({ folder, target }) => {
-        const source = typeof folder === 'string' ? folder : await folder()
-        return uploadRemotely(port, { folder: source, target }, signal)
-      }),
-    )
-  }
-
   return {
     name,
     run,
     probe: (probes, signal) => probeRemotely({ name, run }, probes, signal),
-    upload: (folder, target, { signal } = {}) =>
-      uploadRemotely({ name, local, remote: run }, { folder, target }, signal),
+    async upload(folder, target, uploadOptions) {
+      const [uploaded] = await uploadAll([{ folder, target }], uploadOptions)
+      return uploaded!
+    },
     uploadAll,
     follow: (files, followOptions) =>
       followRemotely(

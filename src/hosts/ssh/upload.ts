@@ -1,41 +1,26 @@
+import { posix } from 'node:path'
 import { refusal } from '../../problem/problem.ts'
-import type { Refusal } from '../../problem/problem.ts'
-import type { Command, Host, Outcome, Uploaded } from '../host.ts'
+import type { Command, Host, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
+import type { Inventories } from '../inventory/inventories.ts'
+import { nextConsignment } from './consignment.ts'
+import type { Consignment, Doubts, Lying, Wanted } from './consignment.ts'
+import { ask, worthDrawingOn } from './lying.ts'
+import type { Survey } from './lying.ts'
+import { isWorthPacking } from './packing.ts'
+import type { Packer } from './packing.ts'
+import { delivery, readReceipt } from './receive.ts'
+import type { Receipt } from './receive.ts'
 import type { SessionOptions } from './session.ts'
 
 const TIMEOUT_MS = 30 * 60_000
-
-/** Names, kinds, modes, link targets and contents of a tree as one number; needs GNU find, as every Linux server has. */
-const DIGEST = `digest() (
-  cd -- "$1" && {
-    find . -printf '%y %m %P %l\\0' | LC_ALL=C sort -z
-    find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --
-  } | sha256sum | cut -d ' ' -f 1
-)`
-
-/**
- * Unpacks its input beside the target, compares and renames. Of two that lay the same, one renames. A part is locked by
- * the one that fills it, so one that can be locked is of an upload that died; the gate makes new ones safe meanwhile.
- */
-const RECEIVE = `${DIGEST}
-target=$1 expected=$2
-parent=$(dirname -- "$target") name=$(basename -- "$target")
-mkdir -p -- "$parent" && exec 8<"$parent" && flock 8 || exit 1
-for old in "$parent/.$name.part-"*; do
-  [ ! -d "$old" ] || flock -n "$old" rm -rf -- "$old"
-done
-part=$parent/.$name.part-$$
-mkdir -m 700 -- "$part" && exec 9<"$part" && flock -n 9 || exit 1
-trap 'rm -rf -- "$part"' EXIT
-trap 'exit 143' HUP INT TERM
-exec 8<&-
-tar --no-same-owner -C "$part" -xpf - || exit 1
-found=$(digest "$part")
-[ "$found" = "$expected" ] || { printf 'altered\\n'; exit 1; }
-bytes=$(du -sb -- "$part" | cut -f 1)
-exec 8<"$parent" && flock 8 || exit 1
-if [ -e "$target" ]; then printf 'skipped\\n'; exit 0; fi
-sync -f -- "$part" && mv -T -- "$part" "$target" && printf 'laid %s\\n' "$bytes"`
+/** When the line is lost, at most this much (or one folder, if that is larger) has to be sent again. */
+const LARGEST_CONSIGNMENT = 64 * 1024 * 1024
+/** What goes over a line of which nothing is known, so that what follows is packed if it is slow. */
+const FIRST_CONSIGNMENT = 8 * 1024 * 1024
+/** ssh lets 2 MB wait on their way, which arrive at once. */
+const MEASURABLE_BYTES = 3 * 1024 * 1024
+/** What lies on a host may change while it is drawn on; more than that is no chance. */
+const MOST_SURPRISES = 4
 
 export interface UploadPort {
   readonly name: string
@@ -43,64 +28,125 @@ export interface UploadPort {
   readonly local: Host['run']
   /** On the host. */
   readonly remote: (command: Command, options: SessionOptions) => Promise<Outcome>
+  readonly inventories: Inventories
 }
 
-/** Lays a folder of this machine on the host as a tar stream, verified by content on arrival. */
-export async function uploadRemotely(
-  port: UploadPort,
-  paths: { readonly folder: string; readonly target: string },
-  signal?: AbortSignal,
-): Promise<Uploaded> {
-  const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
-  const there = await port.remote({ program: 'test', argv: ['-e', paths.target] }, options)
-  if (there.ok) return { bytes: 0, sent: 0, skipped: true }
-  if (there.failure !== 'exit') throw failed(port.name, paths.target, there)
-  const digest = await digestOf(port.local, paths.folder, options)
-  const laid = await port.remote(
-    {
-      program: 'sh',
-      argv: ['-c', RECEIVE, 'upload', paths.target, digest],
-      summary: `receive ${paths.target}`,
-    },
-    { ...options, feed: paths.folder },
+/**
+ * Lays folders of this machine on a host, and sends of them only contents that no file has which was laid there before.
+ * One question (what is there?) and, for every 64 MB that the host lacks, one consignment, laid whole or not at all; what
+ * was laid before the line was lost is not sent again.
+ *
+ * What is laid is verified: of each target every path, kind, mode and link is compared with what the folder holds here,
+ * and every file that arrived is read back and its sha256 compared. A file that lay there already was verified when it
+ * arrived; it is linked only while it still is that inode, with the size and the time of writing (in ns) that it had
+ * then. Else it was written to, and its content is sent anew, so that an artifact altered by hand does not pass that on.
+ * What this cannot see is somebody who alters a file and sets its time back, for which one has to be its owner or root.
+ *
+ * Files are laid without the right to write, because they are shared.
+ */
+export function uploader(port: UploadPort): Host['uploadAll'] {
+  const line: Line = { pace: undefined, hasZstd: undefined }
+  return async (parcels, { signal, shelf }: UploadOptions = {}) => {
+    if (parcels.length === 0) return []
+    const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
+    const targets = parcels.map(({ target }) => posix.resolve(target))
+    const survey = await ask(port, { targets, shelf }, options)
+    const wanted = await openParcels(port, parcels, survey)
+    const lying = await worthDrawingOn(port, { laid: survey.laid, wanted }, options)
+    const laid = await layAll({ port, line, survey, options }, wanted, lying)
+    return targets.map((target) => laid.get(target) ?? THERE)
+  }
+}
+
+const THERE: Uploaded = { bytes: 0, sent: 0, skipped: true }
+
+/** What is known of the line to a host. */
+interface Line {
+  /** Bytes per millisecond; undefined until enough was sent. */
+  pace: number | undefined
+  /** Whether this machine has it. */
+  hasZstd: Promise<boolean> | undefined
+}
+
+interface Journey {
+  readonly port: UploadPort
+  readonly line: Line
+  readonly survey: Survey
+  readonly options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+}
+
+async function openParcels(
+  { inventories }: UploadPort,
+  parcels: readonly Parcel[],
+  { there }: Survey,
+): Promise<Wanted[]> {
+  const missing = parcels.filter((_, at) => there[at] === false)
+  const byTarget = new Map(missing.map((parcel) => [posix.resolve(parcel.target), parcel]))
+  return Promise.all(
+    [...byTarget].map(async ([target, { folder: where, id }]) => {
+      const folder = typeof where === 'string' ? where : await where()
+      return { folder, target, inventory: await inventories.of(folder, id) }
+    }),
   )
-  if (laid.ok && laid.stdout === 'skipped\n') return { bytes: 0, sent: 0, skipped: true }
-  const bytes = /^laid (\d+)$/m.exec(laid.stdout)?.[1]
-  if (!laid.ok || bytes === undefined) throw failed(port.name, paths.target, laid)
-  return { bytes: Number(bytes), sent: Number(bytes), skipped: false }
 }
 
-async function digestOf(local: Host['run'], folder: string, options: SessionOptions): Promise<string> {
-  const script = `${DIGEST}\n[ -d "$1" ] && digest "$1"`
-  const outcome = await local({ program: 'sh', argv: ['-c', script, 'digest', folder] }, options)
-  const digest = outcome.stdout.trim()
-  if (!outcome.ok || !/^[0-9a-f]{64}$/.test(digest) || outcome.stderr !== '') {
-    const why = outcome.stderr.trim() === '' ? 'no such folder' : outcome.stderr.trim()
-    throw refusal('hosts/upload', folder, `cannot be read: ${why}`, 'Was it built, and may Drover read all of it?')
+async function layAll(
+  journey: Journey,
+  wanted: readonly Wanted[],
+  lying: readonly Lying[],
+): Promise<Map<string, Uploaded>> {
+  const laid = new Map<string, Uploaded>()
+  let left = wanted
+  let drawn = lying
+  let doubts: Doubts = { lacking: new Set(), bases: false }
+  for (let surprises = 0; left.length > 0;) {
+    const consignment = nextConsignment(left, drawn, { doubts, mostBytes: mostBytes(journey.line) })
+    const receipt = await send(journey, consignment)
+    if (receipt.kind === 'surprise') {
+      surprises += 1
+      if (surprises > MOST_SURPRISES) throw restless(journey.port.name, consignment)
+      doubts = { lacking: new Set([...doubts.lacking, ...receipt.lacking]), bases: doubts.bases || receipt.bases }
+      continue
+    }
+    for (const [number, { target }] of consignment.wanted.entries()) {
+      const { bytes = 0, skipped = true } = receipt.targets[number] ?? {}
+      laid.set(target, skipped ? THERE : { bytes, sent: consignment.sent[number] ?? 0, skipped })
+    }
+    const now = consignment.wanted.map(({ target, inventory }) => ({ folder: target, inventory }))
+    drawn = [...now, ...drawn]
+    left = left.slice(consignment.wanted.length)
   }
-  return digest
+  return laid
 }
 
-function failed(name: string, target: string, { failure, stdout, stderr }: Outcome): Refusal {
-  const at = `host ${name}, ${target}`
-  if (stdout.startsWith('altered')) {
-    return refusal(
-      'hosts/upload-altered',
-      at,
-      'what arrived is not what was sent',
-      'Nothing was laid. Was the folder changed meanwhile? If not, the disk or the memory of one side is at fault.',
-    )
+async function send(journey: Journey, consignment: Consignment): Promise<Receipt> {
+  const { port, line, options } = journey
+  const packer = await packerFor(journey, consignment)
+  const { command, feed } = delivery(consignment, packer)
+  const outcome = await port.remote(command, { ...options, feed })
+  const receipt = readReceipt(port.name, consignment, outcome)
+  if (receipt.kind === 'laid' && packer === undefined && consignment.bytes >= MEASURABLE_BYTES) {
+    line.pace = consignment.bytes / Math.max(1, receipt.receivedMs)
   }
-  const said = stderr.trim().split('\n').slice(-3).join('; ')
-  // A tar that could write a part of a block says how much, and not why the rest was refused.
-  if (/No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/.test(stderr)) {
-    return refusal(
-      'hosts/disk-full',
-      at,
-      `could not be laid: ${said}`,
-      'Free space or inodes on the host, then release again.',
-    )
-  }
-  const why = failure === 'exit' || failure === undefined ? said : `${failure}${said === '' ? '' : `: ${said}`}`
-  return refusal('hosts/upload', at, `could not be laid: ${why}`, 'May Drover write to the target folder there?')
+  return receipt
+}
+
+async function packerFor({ port, line, survey }: Journey, { bytes }: Consignment): Promise<Packer | undefined> {
+  if (!isWorthPacking(bytes, line.pace, 'zstd')) return undefined
+  line.hasZstd ??= port.local({ program: 'sh', argv: ['-c', 'command -v zstd'] }).then(({ ok }) => ok)
+  const packer = survey.packer === 'zstd' && (await line.hasZstd) ? 'zstd' : 'gzip'
+  return isWorthPacking(bytes, line.pace, packer) ? packer : undefined
+}
+
+function mostBytes({ pace }: Line): number {
+  return pace === undefined ? FIRST_CONSIGNMENT : LARGEST_CONSIGNMENT
+}
+
+function restless(name: string, { wanted }: Consignment): Error {
+  return refusal(
+    'hosts/upload',
+    `host ${name}, ${wanted.map(({ target }) => target).join(', ')}`,
+    'could not be laid: what lies beside it changes all the time',
+    'Does somebody write to the artifacts there, or does another Drover remove them?',
+  )
 }

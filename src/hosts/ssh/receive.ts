@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import type { Command, Outcome } from '../host.ts'
+import { filesOf } from '../inventory/inventory.ts'
+import type { Consignment } from './consignment.ts'
+import type { Feed } from './session.ts'
+import { uploadFailure } from './upload-failure.ts'
+
+const RECEIVE = readFileSync(new URL('receive.pl', import.meta.url), 'utf8')
+
+export interface Delivery {
+  readonly command: Command
+  readonly feed: Feed
+}
+
+/** The command that receives a consignment on the host, and what it is fed with. */
+export function delivery(consignment: Consignment, packer: Feed['packer']): Delivery {
+  const { orders, files, wanted } = consignment
+  return {
+    command: {
+      program: 'perl',
+      argv: ['-e', RECEIVE, ...(packer === undefined ? [] : [packer])],
+      summary: `receive ${wanted.map(({ target }) => target).join(' ')}`,
+    },
+    feed: { text: orders, files, ...(packer === undefined ? {} : { packer }) },
+  }
+}
+
+/** A surprise: what lies on the host is not what it should be, and nothing was laid. */
+export type Receipt =
+  | { readonly kind: 'laid'; readonly targets: readonly LaidTarget[]; readonly receivedMs: number }
+  | { readonly kind: 'surprise'; readonly lacking: readonly string[]; readonly bases: boolean }
+
+interface LaidTarget {
+  /** Of its files. */
+  readonly bytes: number
+  /** Somebody else had laid it meanwhile. */
+  readonly skipped: boolean
+}
+
+/** Reads what receive.pl said. Throws a Refusal when it did not come to its end. */
+export function readReceipt(name: string, consignment: Consignment, outcome: Outcome): Receipt {
+  const lines = outcome.stdout.split('\n').map((line) => line.split(' '))
+  const lacking = lines.flatMap(([word, content]) => (word === 'lack' && content !== undefined ? [content] : []))
+  const bases = lines.some(([word]) => word === 'bases')
+  if (lacking.length > 0 || bases) return { kind: 'surprise', lacking, bases }
+  const ends = new Map(lines.map(([word, number]) => [number, word]))
+  const targets = consignment.wanted.map(({ inventory }, number) => ({
+    bytes: filesOf(inventory).reduce((sum, { size }) => sum + size, 0),
+    skipped: ends.get(String(number)) === 'skipped',
+  }))
+  const isComplete = targets.every(({ skipped }, number) => skipped || ends.get(String(number)) === 'laid')
+  const receivedMs = Number(lines.find(([word]) => word === 'received')?.[1])
+  if (outcome.ok && isComplete) return { kind: 'laid', targets, receivedMs }
+  const paths = consignment.wanted.map(({ target }) => target)
+  throw uploadFailure({ name, targets: paths, consignment }, outcome)
+}

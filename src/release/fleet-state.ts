@@ -2,6 +2,7 @@ import { Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import type { RouteSet } from '../routers/router.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
+import { isPassing } from './passing.ts'
 import type { HostState } from './plan.ts'
 import type { Before } from './records.ts'
 import type { Site } from './scope.ts'
@@ -56,7 +57,8 @@ async function ask(site: Site): Promise<Report | AwayHost> {
   try {
     return await look(site)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    // One that was only cut off is asked again.
+    if (!(error instanceof Refusal) || isPassing(error)) throw error
     return { host: site.host.name, problems: error.problems }
   }
 }

@@ -84,7 +84,7 @@ function itemsOf(host: DeclaredHost, ready: boolean): Item[] {
     return [{ name: 'systemd', sign: 'cannot', what: 'process 1 is tini', hint: 'Boot it with systemd as its init.' }]
   }
   return [
-    { name: 'packages', sign: 'same', what: 'nothing is missing' },
+    { name: 'packages', sign: 'same', what: 'none is missing' },
     ready
       ? { name: 'user', sign: 'same', what: 'drover, in adm' }
       : { name: 'user', sign: 'add', what: 'drover, in adm', why: 'Drover logs in as it' },

@@ -132,6 +132,30 @@ print(time.monotonic() - start)'`
     assert.equal(fast.exitCode, 0)
   })
 
+  it('stay cut off when their line becomes slow, and fast again', async () => {
+    await second.networkCut()
+    await second.slowLine({ delayMs: 10 })
+    const slow = await second.state()
+    await second.slowLine()
+    const fast = await second.state()
+    await second.networkHeal()
+    const healed = await login(second, 'true')
+
+    assert.deepEqual([slow.network, fast.network], ['cut', 'cut'])
+    assert.equal(healed.exitCode, 0, healed.stderr)
+  })
+
+  it('take with them what was left running inside', async () => {
+    await second.inside(['sh', '-c', 'sleep 7654 >/dev/null 2>&1 &'])
+    const before = await second.inside(['pgrep', '-fx', 'sleep 7654'])
+    await second.powerCut()
+    const left = (await run('pgrep', ['-fx', 'sleep 7654']).catch(() => '')).trim()
+    await second.powerOn()
+
+    assert.match(before, /^\d+\n$/)
+    assert.equal(left, '')
+  })
+
   it('are bare again after a reset, with the same keys', async () => {
     await login(second, 'sudo touch /etc/changed /opt/changed; sudo rm /etc/nginx/nginx.conf; sync')
 

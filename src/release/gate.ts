@@ -1,11 +1,12 @@
 import { diskSpace } from '../hosts/disk.ts'
 import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
+import { placeProblems } from './place-problems.ts'
 import { portProblems } from './port-problems.ts'
 import { everywhere } from './everywhere.ts'
 import { awayProblems, strandedSingletons } from './host-problems.ts'
 import type { ReleaseSet } from './records.ts'
-import { enter, sitesOf, takePermit } from './scope.ts'
+import { blueprintOf, enter, sitesOf, takePermit } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
 import { runsOn } from './slots.ts'
 
@@ -26,6 +27,7 @@ export async function passGate(scope: Scope): Promise<void> {
   const live = order.goal === 'heal' ? undefined : await scope.context.records.live(scope.ref)
   const problems = [
     ...awayProblems(release),
+    ...placeProblems(blueprintOf(release), live?.blueprint),
     ...portProblems(set, live?.set ?? {}, before),
     ...(await strandedSingletons(scope, release, live)),
     ...(await everywhere(all, (site) => roomOn(site, set))).flat(),

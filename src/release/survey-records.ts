@@ -122,11 +122,15 @@ function source(release: StoredRelease): Pick<Survey, 'commit' | 'branch'> {
   }
 }
 
-/** Hosts that have gone cannot be gone back to, and new ones are part of the environment all the same. */
+/**
+ * Hosts that have gone cannot be gone back to, and new ones are part of the environment all the same. What runs on them
+ * is found by the runtime and the router of today.
+ */
 function onTodaysHosts(goal: Blueprint, live: Blueprint): Blueprint {
+  const { hosts, runtime, router } = live.environment
   return {
     ...goal,
-    environment: { ...goal.environment, hosts: live.environment.hosts },
+    environment: { ...goal.environment, hosts, runtime, router },
     hosts: live.hosts,
     services: goal.services.map((service) => onHostsThatAre(service, live)),
   }

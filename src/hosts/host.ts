@@ -93,7 +93,9 @@ export interface Host {
   probe(probes: readonly Probe[], signal?: AbortSignal): Promise<ProbeAnswer[]>
   /**
    * Lays a folder of this machine on the host. A target that exists already is left as it is (folders laid this way
-   * are named by content). Hard links where both sides share a file system.
+   * are named by content). Folders, files, whether they can be executed, and links are the same there; owners, times and
+   * other modes need not be. Files may be shared by hard links, with each other and with this machine: nothing may write
+   * to them. A driver may keep a hidden file beside a target.
    */
   upload(folder: string, target: string, options?: UploadOptions): Promise<Uploaded>
   /** The same for several folders in as few round trips as one takes; results stand in the order of the parcels. */

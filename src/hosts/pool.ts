@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { HostDefinition } from '../manifest/fleet.ts'
 import { ipAddress } from './address.ts'
 import type { Host } from './host.ts'
+import { inventories } from './inventory/inventories.ts'
 import { sshAddress } from './ssh/address.ts'
 import { sshHost } from './ssh/ssh-host.ts'
 
@@ -18,7 +19,7 @@ export interface HostPoolOptions {
   readonly local: Host
   /** Starts programs on this machine. */
   readonly run: Host['run']
-  /** For sockets of connections. */
+  /** For sockets of connections, and for inventories of what goes to hosts. */
   readonly folder: string
   readonly ssh?: SshSettings
 }
@@ -36,6 +37,7 @@ export interface HostPool {
 /** The hosts of all fleets, each opened at its first use. */
 export function hostPool({ local, run, folder, ssh = {} }: HostPoolOptions): HostPool {
   const opened = new Map<string, Host>()
+  const shared = inventories(join(folder, 'inventories'))
 
   return {
     of({ name, ssh: reach }) {
@@ -45,7 +47,7 @@ export function hostPool({ local, run, folder, ssh = {} }: HostPoolOptions): Hos
       const known = opened.get(key)
       if (known !== undefined) return known
       const at = { name, destination, ...(port === undefined ? {} : { port }) }
-      const host = sshHost({ ...at, ...ssh, folder: join(folder, 'ssh'), run })
+      const host = sshHost({ ...at, ...ssh, folder: join(folder, 'ssh'), inventories: shared, run })
       opened.set(key, host)
       return host
     },

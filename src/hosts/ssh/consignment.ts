@@ -108,8 +108,8 @@ function needsOf(
   const missing = new Map<string, Arrival>()
   for (const { content, size, path } of filesOf(inventory)) {
     const place = lacking.has(content) ? undefined : held.get(content)
-    if (place === undefined) missing.set(content, { file: join(folder, path), size })
-    else places.add(place)
+    if (place !== undefined) places.add(place)
+    else if (!missing.has(content)) missing.set(content, { file: join(folder, path), size })
   }
   return { places, missing }
 }

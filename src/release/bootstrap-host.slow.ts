@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { LabHost } from '../../lab/lab-host.ts'
-import { whatIsMissing } from '../../lab/needs.ts'
+import { labSkip } from '../../lab/needs.ts'
 import { Refusal } from '../problem/problem.ts'
 import { declared, openBootstrapBench } from './bootstrap-bench.ts'
 import type { BootstrapBench } from './bootstrap-bench.ts'
 import type { BootstrapEvent } from './host-operations.ts'
 
-const missing = await whatIsMissing()
 let bench: BootstrapBench
 
 /** As the deploy user of the host, past the network. */
@@ -15,11 +14,11 @@ function asDrover(host: LabHost, line: string): Promise<string> {
   return host.inside(['runuser', '-u', 'drover', '--', 'sh', '-c', line])
 }
 
-describe('bootstrap', { skip: missing.length > 0 && missing.join('; ') }, () => {
+describe('bootstrap', { skip: await labSkip() }, () => {
   before(async () => {
     bench = await openBootstrapBench(2)
   })
-  after(() => bench.close())
+  after(() => bench?.close())
 
   it('takes a bare host to ready, and then leaves it alone', async () => {
     const { operations } = bench

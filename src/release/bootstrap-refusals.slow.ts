@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { answerGarbage, hideSystemd } from '../../lab/alterations.ts'
 import type { LabHost } from '../../lab/lab-host.ts'
-import { whatIsMissing } from '../../lab/needs.ts'
+import { labSkip } from '../../lab/needs.ts'
 import { ADMIN, declared, openBootstrapBench, refusalOf } from './bootstrap-bench.ts'
 import type { BootstrapBench } from './bootstrap-bench.ts'
 
-const missing = await whatIsMissing()
 let bench: BootstrapBench
 let host: LabHost
 
@@ -34,12 +34,12 @@ async function configWith(name: string, knownHosts: string): Promise<string> {
 /** Nobody's key. */
 const STRANGE = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG+nyx1anYqgwEe4w7oS+b7FJ992MRbo7ZG+nlDyKqvO'
 
-describe('a bootstrap is refused', { skip: missing.length > 0 && missing.join('; ') }, () => {
+describe('a bootstrap is refused', { skip: await labSkip() }, () => {
   before(async () => {
     bench = await openBootstrapBench(1)
     host = bench.hosts[0]!
   })
-  after(() => bench.close())
+  after(() => bench?.close())
 
   it('where sudo asks for a password, with what to do about it', async () => {
     await addUser('bob', ['--groups', 'sudo'])
@@ -148,6 +148,22 @@ describe('a bootstrap is refused', { skip: missing.length > 0 && missing.join(';
 
     assert.equal(refused.problems[0]?.code, 'hosts/ssh-denied')
     assert.match(refused.problems[0].hint ?? '', /Everything is laid\. .*AllowUsers/)
+  })
+
+  it('where no systemd runs, and where what answers is no server at all', async () => {
+    await hideSystemd(host)
+    const plan = await bench.operations.plan({ host: declared(host), ...ADMIN })
+    await host.reset()
+    await answerGarbage(host, 'HTTP/1.1 400 Bad Request\r\n\r\n')
+    const report = await bench.operations.look(declared(host), { as: 'admin' })
+
+    assert.deepEqual(
+      plan.items.map(({ name, sign }) => [name, sign]),
+      [['systemd', 'cannot']],
+    )
+    // OpenSSH waits for a banner until its time is over.
+    assert.equal(report.problems[0]?.code, 'hosts/unreachable')
+    assert.match(report.problems[0].what, /banner exchange/)
   })
 
   it('where a private key is given for a public one, which is not repeated', async () => {

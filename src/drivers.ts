@@ -25,6 +25,7 @@ import type { Language } from './manifest/fleet.ts'
 import { refusal } from './problem/problem.ts'
 import type { Context, SecretSource } from './release/context.ts'
 import type { ControlPlane } from './release/control-plane.ts'
+import { healReturned, startHealing } from './release/heal-returned.ts'
 import { hostMarks } from './release/host-marks.ts'
 import type { HostOperations } from './release/host-operations.ts'
 import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
@@ -116,10 +117,13 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
   await startForgotten(parts)
   const upkeepParts = { context, engine, tidy }
   opening.defer(startUpkeep(upkeepParts))
+  const controlPlane = makeControlPlane(parts)
+  const healing = { context, controlPlane }
+  opening.defer(startHealing(healing))
 
   const opened = opening.move()
   return {
-    controlPlane: makeControlPlane(parts),
+    controlPlane,
     hostOperations: makeHostOperations({
       hosts,
       local,
@@ -127,7 +131,10 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Op
       ...(options.ssh === undefined ? {} : { ssh: options.ssh }),
     }),
     health: () => health(database),
-    upkeep: () => upkeep(upkeepParts, Date.now()),
+    upkeep: async () => {
+      await upkeep(upkeepParts, Date.now())
+      await healReturned(healing, Date.now())
+    },
     close: () => opened.disposeAsync(),
   }
 }

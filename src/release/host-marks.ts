@@ -4,12 +4,13 @@ import type { EnvironmentRef, HostMark } from './records.ts'
 /** Which hosts may not run what is live: the table of migrations/0003_hosts.sql. Every method is one statement. */
 export interface HostMarks {
   of(environment: EnvironmentRef): Promise<HostMark[]>
+  all(): Promise<(EnvironmentRef & HostMark)[]>
   /** The first mark of a host stands until it is cleared. */
   set(environment: EnvironmentRef, marks: readonly Pick<HostMark, 'host' | 'since' | 'why'>[]): Promise<void>
   /** With `since`, only marks of that release. */
   clear(environment: EnvironmentRef, hosts: readonly string[], since?: number): Promise<void>
-  /** Drover has tried to heal the host by itself. */
-  tried(environment: EnvironmentRef, host: string): Promise<void>
+  /** Takes the next try to heal the host; false when another Drover has taken it. */
+  takeTry(environment: EnvironmentRef, mark: Pick<HostMark, 'host' | 'tries'>): Promise<boolean>
 }
 
 interface Row {
@@ -25,10 +26,12 @@ export function hostMarks(sql: Sql): HostMarks {
     of: async ({ fleet, environment }) => {
       const text =
         'select host, since, why, tries, tried_at from drover.hosts_behind where fleet = $1 and environment = $2 order by host'
-      return (await sql.query<Row>(text, [fleet, environment])).rows.map(({ tried_at, ...mark }) => ({
-        ...mark,
-        ...(tried_at === null ? {} : { triedAt: tried_at.getTime() }),
-      }))
+      return (await sql.query<Row>(text, [fleet, environment])).rows.map(fromRow)
+    },
+    all: async () => {
+      const text =
+        'select fleet, environment, host, since, why, tries, tried_at from drover.hosts_behind order by fleet, environment, host'
+      return (await sql.query<Row & EnvironmentRef>(text)).rows.map(fromRow)
     },
     set: async ({ fleet, environment }, marks) => {
       if (marks.length === 0) return
@@ -45,10 +48,14 @@ export function hostMarks(sql: Sql): HostMarks {
         'delete from drover.hosts_behind where fleet = $1 and environment = $2 and host = any($3) and ($4::int is null or since = $4)'
       await sql.query(text, [fleet, environment, hosts, since ?? null])
     },
-    tried: async ({ fleet, environment }, host) => {
+    takeTry: async ({ fleet, environment }, { host, tries }) => {
       const text =
-        'update drover.hosts_behind set tries = tries + 1, tried_at = now() where fleet = $1 and environment = $2 and host = $3'
-      await sql.query(text, [fleet, environment, host])
+        'update drover.hosts_behind set tries = tries + 1, tried_at = now() where fleet = $1 and environment = $2 and host = $3 and tries = $4 returning 1'
+      return (await sql.query(text, [fleet, environment, host, tries])).rows.length > 0
     },
   }
+}
+
+function fromRow<R extends Row>({ tried_at, ...mark }: R): Omit<R, 'tried_at'> & { readonly triedAt?: number } {
+  return { ...mark, ...(tried_at === null ? {} : { triedAt: tried_at.getTime() }) }
 }

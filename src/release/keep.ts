@@ -5,7 +5,7 @@ import { everywhere } from './everywhere.ts'
 import { hostRecord } from './host-record.ts'
 import type { StoredRelease } from './record-store.ts'
 import { routesMeanwhile, routesOf } from './routes.ts'
-import { enter, fenceAt, sitesOf } from './scope.ts'
+import { blueprintOf, concerns, enter, fenceAt, sitesOf } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
 import { newRoutes, setNames } from './slots.ts'
 import { planned } from './stage.ts'
@@ -23,11 +23,7 @@ export async function keep(scope: Scope): Promise<void> {
   await everywhere(all, (site) => settle(scope, site, { release, arrangements }))
   await scope.context.reach('keep:alone')
   if (release.order.goal === 'heal') await welcomeHealed(scope, release.order.host)
-  else
-    await scope.context.marks.clear(
-      scope.ref,
-      all.map(({ host }) => host.name),
-    )
+  else await clearMarks(scope, release)
   const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
   await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic })
 }
@@ -54,6 +50,14 @@ async function settle(scope: Scope, site: Site, { release, arrangements }: Kept)
   if (!isAlone && !isDeepStrictEqual(routes, routesMeanwhile(live, wanted, host))) {
     await site.router.shape(site.host, fence, routes)
   }
+}
+
+/** Also of hosts that are not of the environment any more. */
+async function clearMarks({ context, ref }: Scope, release: StoredRelease): Promise<void> {
+  const known = new Set(blueprintOf(release).hosts.map(({ name }) => name))
+  const marks = await context.marks.of(ref)
+  const hosts = marks.map(({ host }) => host).filter((host) => !known.has(host) || concerns(release.order, host))
+  await context.marks.clear(ref, hosts)
 }
 
 /** The hosts that the release did not concern send to it again. */

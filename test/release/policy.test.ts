@@ -126,6 +126,36 @@ describe('a host that is away', () => {
     assert.equal(await versionsOn(hosts, ['edge', 'h1', 'h2']), '2')
   })
 
+  it('is healed by Drover itself once it answers, and tried again later when that fails', async () => {
+    let broken = true
+    const hosts = await severalHosts({
+      manifest: MANIFEST,
+      behave: (spec, host) => (broken && host === 'h3' && spec.start === 'run api 2' ? { exitsAfter: 0 } : {}),
+    })
+    await hosts.deploy(ONE)
+    hosts.net.away('h3')
+    await hosts.deploy(TWO, { without: ['h3'] })
+
+    await hosts.upkeep(0)
+    const whileAway = await marked(hosts)
+    hosts.net.back('h3')
+    await hosts.upkeep(0)
+    const whileBroken = await marked(hosts)
+    broken = false
+    await hosts.upkeep(10_000)
+    const tooSoon = await marked(hosts)
+    await hosts.upkeep(61_000)
+
+    assert.deepEqual([whileAway, whileBroken, tooSoon], [{ h3: 2 }, { h3: 2 }, { h3: 2 }])
+    assert.deepEqual(await marked(hosts), {})
+    assert.equal(await versionsOn(hosts, HOSTS), '2')
+    const [newest] = await hosts.controlPlane.releases(ENVIRONMENT, { limit: 1 })
+    assert.deepEqual(
+      [newest?.goal, newest?.actor, newest?.reason],
+      ['heal', 'drover', 'was left out of release 2, and answers again'],
+    )
+  })
+
   it('that the environment does not have is refused by its name, and so are all of them', async () => {
     const hosts = await live()
 

@@ -31,7 +31,7 @@ export function recordsInMemory(): RecordsInMemory {
     )
 
   return {
-    async add(environment, repository, { order, actor }) {
+    async add(environment, repository, { order, actor, reason }) {
       const release: StoredRelease = {
         ...environment,
         number: releases.filter((each) => isOf(each, environment)).length + 1,
@@ -44,6 +44,7 @@ export function recordsInMemory(): RecordsInMemory {
         requestedAt: Date.now(),
         problems: [],
         deviations: [],
+        ...(reason === undefined ? {} : { reason }),
         ...(order.goal === 'heal' ? { host: order.host } : {}),
         ...(order.goal !== 'heal' && order.without !== undefined ? { without: order.without } : {}),
       }
@@ -122,10 +123,17 @@ export function marksInMemory(): HostMarks {
         if (since === undefined || marks.get(key)?.since === since) marks.delete(key)
       }
     },
-    async tried(environment, host) {
+    all: async () =>
+      [...marks].map(([key, mark]) => {
+        const [fleet = '', environment = ''] = key.split('/')
+        return { fleet, environment, ...mark }
+      }),
+    async takeTry(environment, { host, tries }) {
       const key = keyOf(environment, host)
       const mark = marks.get(key)
-      if (mark !== undefined) marks.set(key, { ...mark, tries: mark.tries + 1, triedAt: Date.now() })
+      if (mark?.tries !== tries) return false
+      marks.set(key, { ...mark, tries: tries + 1, triedAt: Date.now() })
+      return true
     },
   }
 }

@@ -2,10 +2,11 @@ import type { Command, Host, Probe, ProbeAnswer } from '../../src/hosts/host.ts'
 import { printingHost } from '../../src/hosts/printing/printing-host.ts'
 import { memoryEngine } from '../../src/journal/memory/memory-engine.ts'
 import type { Context } from '../../src/release/context.ts'
+import { healReturned } from '../../src/release/heal-returned.ts'
 import { makeControlPlane } from '../../src/release/make-control-plane.ts'
 import type { ControlPlane, EnvironmentStatus } from '../../src/release/control-plane.ts'
 import type { StoredRelease } from '../../src/release/record-store.ts'
-import type { EnvironmentRef, Order } from '../../src/release/records.ts'
+import type { EnvironmentRef, Order, ReleaseRef } from '../../src/release/records.ts'
 import { defineRelease } from '../../src/release/release.ts'
 import { memoryRouter } from '../../src/routers/memory/memory-router.ts'
 import type { Route, Router, RouteSet } from '../../src/routers/router.ts'
@@ -30,6 +31,8 @@ export interface SeveralHosts {
   deploy(versions: Versions, more?: { without?: readonly string[]; manifest?: string }): Promise<StoredRelease>
   carryOut(order: Order): Promise<StoredRelease>
   status(): Promise<EnvironmentStatus>
+  /** What Drover does by itself for hosts that are back, as if so much time had passed; waits until it is done. */
+  upkeep(laterMs: number): Promise<void>
   /** What a client on this host gets from each service, as `service version`, or why not. */
   answers(host: string): Promise<Record<string, string>>
   /** The versions in the live slots of a host, whether it can be reached or not. */
@@ -79,12 +82,15 @@ export async function severalHosts(options: SeveralHostsOptions): Promise<Severa
   const controlPlane = makeControlPlane({ context, engine, release, onEvent: () => () => undefined })
 
   async function carryOut(order: Order): Promise<StoredRelease> {
-    const { number } = await controlPlane.request(ENVIRONMENT, { order, actor: 'test' })
+    return ended(await controlPlane.request(ENVIRONMENT, { order, actor: 'test' }))
+  }
+
+  async function ended({ number }: ReleaseRef): Promise<StoredRelease> {
     const id = `shop/test/${number}`
     while ((await engine.result(id)) === undefined) await nextTurn()
-    const ended = await records.find({ ...ENVIRONMENT, number })
-    if (ended.outcome === 'kept') while ((await engine.result(`${id}/sweep`)) === undefined) await nextTurn()
-    return ended
+    const release = await records.find({ ...ENVIRONMENT, number })
+    if (release.outcome === 'kept') while ((await engine.result(`${id}/sweep`)) === undefined) await nextTurn()
+    return release
   }
 
   return {
@@ -96,6 +102,10 @@ export async function severalHosts(options: SeveralHostsOptions): Promise<Severa
       await source.commit(manifest, versions)
       const left = without === undefined ? {} : { without }
       return carryOut({ goal: 'deploy', repository: '/repository', ref: 'main', ...left })
+    },
+    async upkeep(laterMs) {
+      await healReturned({ context, controlPlane }, Date.now() + laterMs)
+      for (const release of await records.open(ENVIRONMENT)) await ended(release)
     },
     crash: () => engine.crashAndResume(),
     status: () => controlPlane.status(ENVIRONMENT),

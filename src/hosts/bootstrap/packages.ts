@@ -22,7 +22,7 @@ interface Package {
 /** Each with the program by which it is told. */
 const PACKAGES: readonly Package[] = [
   { name: 'sudo', why: 'the helper is called by it', missing: ({ programs }) => !programs.has('sudo') },
-  { name: 'nginx-light', why: 'the router is nginx', missing: ({ programs }) => !programs.has('nginx') },
+  { name: 'nginx', why: 'the router is nginx', missing: ({ programs }) => !programs.has('nginx') },
   {
     name: 'python3',
     why: 'the fleet has services in Python',

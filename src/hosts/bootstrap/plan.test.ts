@@ -159,7 +159,7 @@ describe('what stands in the way of a bootstrap', () => {
 
     const [packages] = planBootstrap(needs, { ...READY, programs })
 
-    assert.equal(packages?.what, 'nginx-light, python3')
+    assert.equal(packages?.what, 'nginx, python3')
     assert.equal(packages?.sign, 'add')
   })
 })

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { HELPER_PATH, HELPER_TEXT, SERVICE_USER } from '../src/hosts/helper/helper.ts'
+import { HELPER_PATH, HELPER_TEXT, SERVICE_USER } from '../src/hosts/drover-host/drover-host.ts'
 import type { LabHost } from './lab-host.ts'
 import { answerOf, startLogin } from './login.ts'
 

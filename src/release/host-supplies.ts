@@ -2,7 +2,7 @@ import { runs } from '../hosts/bootstrap/needs-of.ts'
 import type { Supplies } from '../hosts/bootstrap/needs-of.ts'
 import { ownNode } from '../hosts/bootstrap/own-node.ts'
 import type { NodeProgram } from '../hosts/bootstrap/node-program.ts'
-import { HELPER_TEXT, HELPER_VERSION } from '../hosts/helper/helper.ts'
+import { HELPER_TEXT, HELPER_VERSION } from '../hosts/drover-host/drover-host.ts'
 import type { Host } from '../hosts/host.ts'
 import type { DeclaredHost } from '../manifest/declared-hosts.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { HELPER_TEXT } from '../helper/helper.ts'
+import { HELPER_TEXT } from '../drover-host/drover-host.ts'
 import type { HostNeeds } from './needs.ts'
 import { isReady, itemOf, judge, planBootstrap } from './plan.ts'
 import { sudoersFor } from './root-access.ts'

@@ -1,5 +1,5 @@
 import { quote } from '../host.ts'
-import { HELPER_PATH, SERVICE_USER } from '../helper/helper.ts'
+import { HELPER_PATH, SERVICE_USER } from '../drover-host/drover-host.ts'
 import { NODE_FOLDER } from './node-program.ts'
 import { JOURNAL_FILE, NGINX_FILE, NGINX_STAMP, ROOTS_FILE, SUDOERS_FILE, UPSTREAMS_FOLDER } from './places.ts'
 

@@ -1,6 +1,6 @@
 import { cannot, same } from './item.ts'
 import type { Item, Judge } from './item.ts'
-import { HELPER_PATH } from '../helper/helper.ts'
+import { HELPER_PATH } from '../drover-host/drover-host.ts'
 import type { HostNeeds } from './needs.ts'
 import { SUDOERS_FILE } from './places.ts'
 import type { HostState } from './state.ts'

@@ -1,4 +1,4 @@
-import { HELPER_TEXT, HELPER_VERSION } from '../helper/helper.ts'
+import { HELPER_TEXT, HELPER_VERSION } from '../drover-host/drover-host.ts'
 import type { HostNeeds } from './needs.ts'
 import { sudoersFor } from './root-access.ts'
 import type { HostState } from './state.ts'

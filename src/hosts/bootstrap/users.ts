@@ -1,4 +1,4 @@
-import { SERVICE_USER } from '../helper/helper.ts'
+import { SERVICE_USER } from '../drover-host/drover-host.ts'
 import { cannot, same } from './item.ts'
 import type { Judge } from './item.ts'
 import { readPublicKey, readPublicKeys } from './public-keys.ts'

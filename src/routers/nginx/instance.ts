@@ -1,6 +1,6 @@
 import { act } from '../../hosts/act.ts'
 import type { OperationResult } from '../../hosts/act.ts'
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 

@@ -1,5 +1,5 @@
-import { explainHelper } from '../../hosts/helper/helper.ts'
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
 import type { Router, RouterReport } from '../router.ts'

@@ -1,5 +1,5 @@
 import type { OperationResult } from '../../hosts/act.ts'
-import { explainHelper, helperFailure } from '../../hosts/helper/helper.ts'
+import { explainHelper, helperFailure } from '../../hosts/drover-host/drover-host.ts'
 import type { Operation } from '../../hosts/operation.ts'
 import type { Refusal } from '../../problem/problem.ts'
 import { listensOf } from '../listens.ts'

@@ -1,6 +1,6 @@
 import { ROOTS_FILE } from '../../hosts/bootstrap/places.ts'
-import { HELPER_PATH } from '../../hosts/helper/helper.ts'
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import { HELPER_PATH } from '../../hosts/drover-host/drover-host.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { RouteSet } from '../router.ts'

@@ -1,4 +1,4 @@
-import { slotUnit } from '../../hosts/helper/units.ts'
+import { slotUnit } from '../../hosts/drover-host/units.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { Runtime, SlotRef } from '../runtime.ts'
 import { readJournalScript } from './scripts.ts'

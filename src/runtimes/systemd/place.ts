@@ -1,4 +1,4 @@
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 
 /** One environment on one host. */

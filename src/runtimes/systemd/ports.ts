@@ -1,4 +1,4 @@
-import { asRoot } from '../../hosts/helper/helper.ts'
+import { asRoot } from '../../hosts/drover-host/drover-host.ts'
 import type { Host } from '../../hosts/host.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import type { SlotSpec } from '../runtime.ts'

@@ -1,4 +1,4 @@
-import { SERVICE_USER, checkVersion } from '../../hosts/helper/helper.ts'
+import { SERVICE_USER, checkVersion } from '../../hosts/drover-host/drover-host.ts'
 import type { Host } from '../../hosts/host.ts'
 import { Refusal, problem, refusal } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { AS_ROOT_FUNCTION } from '../../hosts/helper/helper.ts'
+import { AS_ROOT_FUNCTION } from '../../hosts/drover-host/drover-host.ts'
 import type { Operation } from '../../hosts/operation.ts'
 
 type Script = 'begin' | 'clear' | 'end' | 'lay-units' | 'prepare' | 'survey' | 'teardown'

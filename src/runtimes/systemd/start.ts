@@ -1,5 +1,5 @@
 import { act } from '../../hosts/act.ts'
-import { explainHelper } from '../../hosts/helper/helper.ts'
+import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'

@@ -1,5 +1,5 @@
 import { act } from '../../hosts/act.ts'
-import { explainHelper } from '../../hosts/helper/helper.ts'
+import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
 import type { SlotRef } from '../runtime.ts'
 import { drainTime, slotClaim, slotName } from '../slot-refs.ts'
 import type { Stopping } from '../slot-refs.ts'

@@ -1,6 +1,6 @@
 import type { Host } from '../../hosts/host.ts'
-import { unitPrefix } from '../../hosts/helper/units.ts'
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import { unitPrefix } from '../../hosts/drover-host/units.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import { refusal } from '../../problem/problem.ts'
 import { readSpec } from '../laid-spec.ts'
 import type { LaidSpec } from '../laid-spec.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { whatIsMissing } from '../../../lab/needs.ts'
-import { HELPER_PATH } from '../../hosts/helper/helper.ts'
+import { HELPER_PATH } from '../../hosts/drover-host/drover-host.ts'
 import { Secret } from '../../secrets/secret.ts'
 import type { SlotSpec } from '../runtime.ts'
 import { fence, look, openLabSystemd, problemOf, systemdBench, until } from './systemd-bench.ts'
@@ -173,17 +173,17 @@ describe('systemd and what happens on a host', { skip }, () => {
   })
 
   const withoutRoot: readonly [what: string, breakIt: string, code: string][] = [
-    ['without a rule of sudo', 'mv /etc/sudoers.d/drover /root/', 'hosts/sudo-password'],
-    ['without the helper', `mv ${HELPER_PATH} /root/`, 'hosts/no-helper'],
+    ['without a rule of sudo', 'mv /etc/sudoers.d/drover /var/tmp/', 'hosts/sudo-password'],
+    ['without the helper', `mv ${HELPER_PATH} /var/tmp/`, 'hosts/no-helper'],
     ['with an older helper', `sed -i 's/^VERSION=.*/VERSION=0/' ${HELPER_PATH}`, 'hosts/helper-old'],
-    ['without sudo', 'mv /usr/bin/sudo /root/', 'hosts/no-sudo'],
+    ['without sudo', 'mv /usr/bin/sudo /var/tmp/', 'hosts/no-sudo'],
     ['without the user of services', 'usermod -l someone drover-services', 'runtimes/no-service-user'],
   ]
   for (const [what, breakIt, code] of withoutRoot) {
     test(`a host ${what} is refused with the way to put it right`, async (t) => {
       const bench = await systemdBench(t, lab)
-      const keep = `cp -p ${HELPER_PATH} /root/helper; cp -p /etc/sudoers.d/drover /root/rule`
-      const mend = `cp -p /root/helper ${HELPER_PATH}; cp -p /root/rule /etc/sudoers.d/drover; [ -e /usr/bin/sudo ] || mv /root/sudo /usr/bin/
+      const keep = `cp -p ${HELPER_PATH} /var/tmp/helper; cp -p /etc/sudoers.d/drover /var/tmp/rule`
+      const mend = `cp -p /var/tmp/helper ${HELPER_PATH}; cp -p /var/tmp/rule /etc/sudoers.d/drover; [ -e /usr/bin/sudo ] || mv /var/tmp/sudo /usr/bin/
 usermod -l drover-services someone 2>/dev/null; true`
       t.after(() => inside(mend))
       await inside(`${keep}; ${breakIt}`)

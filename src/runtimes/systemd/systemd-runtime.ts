@@ -1,4 +1,4 @@
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
 import type { Refusal } from '../../problem/problem.ts'
@@ -16,7 +16,7 @@ import { teardownSystemd } from './teardown.ts'
 
 /**
  * Slots as instances `a` and `b` of a template unit for each service, `<fleet>-<environment>-<service>@.service`, with
- * their logs in the journal. What needs root goes through the helper of `hosts/helper`. The host brings back after a
+ * their logs in the journal. What needs root goes through the helper of `hosts/drover-host`. The host brings back after a
  * reboot what ran, by itself. Calls of `start` that come while one is under way are gathered and go together in the
  * next.
  */

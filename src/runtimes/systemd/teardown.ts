@@ -1,5 +1,5 @@
 import { act } from '../../hosts/act.ts'
-import { explainHelper } from '../../hosts/helper/helper.ts'
+import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
 import { drainTime, slotClaim } from '../slot-refs.ts'
 import { scriptOperation } from './scripts.ts'
 import { survey } from './survey.ts'

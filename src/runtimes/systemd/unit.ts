@@ -1,6 +1,6 @@
-import { SERVICE_USER } from '../../hosts/helper/helper.ts'
-import { unitHeader, unitPrefix } from '../../hosts/helper/units.ts'
-import type { UnitOwner } from '../../hosts/helper/units.ts'
+import { SERVICE_USER } from '../../hosts/drover-host/drover-host.ts'
+import { unitHeader, unitPrefix } from '../../hosts/drover-host/units.ts'
+import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import { layout } from '../../hosts/layout.ts'
 import type { SlotSpec } from '../runtime.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { UNIT_FOLDER, templateUnit, unitStream } from '../../hosts/helper/units.ts'
+import { UNIT_FOLDER, templateUnit, unitStream } from '../../hosts/drover-host/units.ts'
 import type { Operation } from '../../hosts/operation.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { SlotSpec } from '../runtime.ts'

@@ -7,7 +7,7 @@ import type { Lab } from '../../../lab/lab.ts'
 import { whatIsMissing } from '../../../lab/needs.ts'
 import { DEPLOY_USER, makeReady } from '../../../lab/ready-host.ts'
 import type { Host, Outcome } from '../host.ts'
-import { HELPER_PATH, HELPER_SHA256, HELPER_VERSION, asRoot } from './helper.ts'
+import { HELPER_PATH, HELPER_SHA256, HELPER_VERSION, asRoot } from './drover-host.ts'
 import { unitStream } from './units.ts'
 
 const missing = await whatIsMissing()

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { killGroup, processesIn, startIn } from './cgroup.ts'
@@ -110,12 +111,20 @@ export async function fastLine(host: HostPlace): Promise<void> {
 /** Removes the host's line and namespace, as far as they are there. */
 export async function unplug(host: HostPlace): Promise<void> {
   await killGroup(`${host.id}-line`)
-  for (const port of [host.slowPort, host.port]) await attempt('ip', ['link', 'delete', port])
-  await attempt('ip', ['netns', 'delete', host.id])
+  for (const port of [host.slowPort, host.port]) await removeLink(port)
+  if (existsSync(`/run/netns/${host.id}`)) await ip('netns', 'delete', host.id)
 }
 
 export async function closeBridge(lab: string): Promise<void> {
-  await attempt('ip', ['link', 'delete', lab])
+  await removeLink(lab)
+}
+
+async function removeLink(name: string): Promise<void> {
+  if (await isLink(name)) await ip('link', 'delete', name)
+}
+
+async function isLink(name: string): Promise<boolean> {
+  return attempt('ip', ['link', 'show', name])
 }
 
 /** Whether frames pass between the host and the bridge. */
@@ -128,5 +137,5 @@ async function bridgePort(host: HostPlace): Promise<string> {
 }
 
 async function isSlow(host: HostPlace): Promise<boolean> {
-  return attempt('ip', ['link', 'show', host.slowPort])
+  return isLink(host.slowPort)
 }

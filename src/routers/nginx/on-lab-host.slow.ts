@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { whatIsMissing } from '../../../lab/needs.ts'
 import { HELPER_PATH } from '../../hosts/drover-host/drover-host.ts'
 import { pause, refusalOf } from '../trial.ts'
-import { openLabSites } from './lab-bench.ts'
+import { networkOf, openLabSites } from './lab-bench.ts'
 import type { LabSite, LabSites } from './lab-bench.ts'
 import { nginxRouter } from './nginx-router.ts'
 
@@ -28,11 +28,16 @@ describe('nginx on a host of the lab', { skip }, () => {
   const inside = (line: string): Promise<string> => site.machine.inside(['sh', '-c', line])
 
   test('keeps every promise of a router', async () => {
-    const network = `/run/netns/${basename(bench.lab.folder)}-${site.machine.name}`
     const file = join(import.meta.dirname, 'lab-conformance.ts')
     const { name, address, ssh } = site.machine
     const reporter = join(import.meta.dirname, '../../../test/closing-line.ts')
-    const argv = [`--net=${network}`, process.execPath, '--test', `--test-reporter=${reporter}`, file]
+    const argv = [
+      `--net=${networkOf(bench.lab, site.machine)}`,
+      process.execPath,
+      '--test',
+      `--test-reporter=${reporter}`,
+      file,
+    ]
     // Without the mark of this runner, or the child takes itself for a part of it and says nothing.
     const { NODE_TEST_CONTEXT: _, ...own } = process.env
 
@@ -125,23 +130,23 @@ describe('nginx on a host of the lab', { skip }, () => {
 
     test('where sudo lets nobody run the helper, it says what to do', async () => {
       await router().teardown(site.host, fence())
-      await inside('mv /etc/sudoers.d/drover /root/drover')
+      await inside('mv /etc/sudoers.d/drover /var/tmp/drover')
 
       const refused = await refusalOf(router().shape(site.host, fence(), [site.route]))
-      await inside('mv /root/drover /etc/sudoers.d/drover')
+      await inside('mv /var/tmp/drover /etc/sudoers.d/drover')
 
       assert.match(refused.message, /drover hosts bootstrap h1/)
     })
 
     test('without the helper it runs by itself', async () => {
       await router().teardown(site.host, fence())
-      await inside(`mv ${HELPER_PATH} /root/`)
+      await inside(`mv ${HELPER_PATH} /var/tmp/`)
 
       await router().shape(site.host, fence(), [site.route])
       const state = await inside(`systemctl is-active ${UNIT} || true`)
       const { running } = await router().observe(site.host, site.root)
       await router().teardown(site.host, fence())
-      await inside(`mv /root/drover-host ${HELPER_PATH}`)
+      await inside(`mv /var/tmp/drover-host ${HELPER_PATH}`)
 
       assert.deepEqual([state.trim(), running], ['inactive', true])
     })

@@ -17,7 +17,7 @@ import { report } from './hosts/report.ts'
 import type { MeasuredFigure } from './hosts/report.ts'
 import { SCENARIOS } from './hosts/scenarios.ts'
 import { seed } from './hosts/seed.ts'
-import { REQUESTS_PER_SECOND, underLoad } from './hosts/under-load.ts'
+import { underLoad } from './hosts/under-load.ts'
 
 const PAGE = join(PROJECT, 'docs/benchmarks-hosts.md')
 const USAGE = `node bench/hosts.ts [options]
@@ -30,6 +30,7 @@ Needs root on Linux. Prints tables in Markdown.
   --scenarios <words>  those that begin so; default: all. The first deploy is always made
   --rounds <n>         of the limit and Drover; default 3
   --peer-rounds <n>    of the others, which take minutes; default 1
+  --rate <n>           requests per second over all services; default 190
   --write              also write docs/benchmarks-hosts.md
 `
 
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     scenarios: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
     'peer-rounds': { type: 'string', default: '1' },
+    rate: { type: 'string', default: '190' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -92,7 +94,8 @@ async function compared(names: readonly string[]): Promise<MeasuredFigure[]> {
     say(name)
     const rounds = Number(peer === true ? values['peer-rounds'] : values.rounds)
     const contestant = make({ stage, host })
-    figures.push(...(await underLoad({ stage, host, contestant, scenarios: chosen(), rounds, say })))
+    const requestsPerSecond = Number(values.rate)
+    figures.push(...(await underLoad({ stage, host, contestant, scenarios: chosen(), rounds, requestsPerSecond, say })))
   }
   await leave()
   return figures
@@ -126,7 +129,7 @@ async function leave(): Promise<void> {
 }
 
 function heading(): string {
-  return `# One lab host, 19 services, ${REQUESTS_PER_SECOND} requests/s
+  return `# One lab host, 19 services, ${values.rate} requests/s
 
 Printed by \`node bench/hosts.ts\` on ${availableParallelism()} cores, which the host, the tool and the traffic share. Read ratios: seconds
 depend on the machine. Limit and Drover: ${values.rounds} rounds; the others: ${values['peer-rounds']}.`

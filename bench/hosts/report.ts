@@ -37,9 +37,9 @@ export function report(figures: readonly MeasuredFigure[]): string {
   }
   const good = figures.filter(({ scenario }) => !BAD.includes(scenario))
   const longer = good.filter(({ rounds }) => rounds.some(({ endSeconds }) => endSeconds !== undefined))
-  const underLoad = good.filter(({ rounds }) => rounds.some(({ requests }) => requests !== undefined))
+  const underLoad = good.filter(({ rounds }) => rounds.some(({ requests }) => (requests?.sent ?? 0) > 0))
   return [
-    table('wall time, s: median [least to most]', good, (figure) => range(wall(figure))),
+    table('wall time, s: median [least to most]', good, (figure) => `${range(wall(figure))}${exits(figure)}`),
     table('times the limit', good, ratio),
     table('to the end of a command that goes on after the switch, s', longer, ({ rounds }) =>
       range(rounds.map((each) => each.endSeconds ?? each.seconds)),
@@ -73,6 +73,12 @@ function table(title: string, figures: readonly MeasuredFigure[], cell: Cell): s
 
 function contestantsOf(figures: readonly MeasuredFigure[]): string[] {
   return [...new Set(figures.map(({ contestant }) => contestant))]
+}
+
+/** A release that should have gone well and did not. */
+function exits({ rounds }: MeasuredFigure): string {
+  const codes = [...new Set(rounds.flatMap(({ exitCode }) => (exitCode === 0 ? [] : [exitCode])))]
+  return codes.length === 0 ? '' : ` **exit ${codes.join(', ')}**`
 }
 
 /** What was built on this machine before the first deploy of others is left out of it here too. */

@@ -8,25 +8,24 @@ import type { Measured, MeasuredFigure } from './report.ts'
 import { play } from './scenarios.ts'
 import type { Figure, Scenario } from './scenarios.ts'
 
-/** Over all 19 services together, each request at its time whether or not others were answered. */
-export const REQUESTS_PER_SECOND = 190
-
 export interface UnderLoadOptions extends Setting {
   readonly contestant: Contestant
   readonly scenarios: readonly Scenario[]
   readonly rounds: number
+  /** Over all services together, each at its time whether or not others were answered. */
+  readonly requestsPerSecond: number
   readonly say: (line: string) => void
 }
 
 /** Plays a contestant's scenarios under traffic. What it was measured at until something went wrong is kept. */
 export async function underLoad(options: UnderLoadOptions): Promise<MeasuredFigure[]> {
-  const { contestant, host, stage, say } = options
+  const { contestant, host, stage, requestsPerSecond, say } = options
   const figures: Figure[] = []
   let traffic: Traffic | undefined
   const startTrafficHere = (): void => {
     const run = randomBytes(4).toString('hex')
     const targets = pakashopTargets({ host: host.address, portOffset: stage.portOffset, run })
-    traffic = startTraffic({ targets, requestsPerSecond: REQUESTS_PER_SECOND, seed: 1 })
+    traffic = startTraffic({ targets, requestsPerSecond, seed: 1 })
   }
   try {
     await contestant.prepare()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { basename } from 'node:path'
 import { asHost } from '../../../lab/as-host.ts'
 import type { LabHost } from '../../../lab/lab-host.ts'
 import { openLab } from '../../../lab/lab.ts'
@@ -16,13 +17,18 @@ export interface LabSite {
   readonly machine: LabHost
   readonly host: Host
   readonly root: string
-  readonly route: SlotRoute
+  readonly route: SlotRoute & { readonly listen: readonly string[] }
   /** Starts both slots; they are gone when the host loses its power. */
   startSlots(): Promise<void>
   /** Lays a set and switches to it. */
   live(router: Router, choice: SlotName | RouteChoice): Promise<void>
   /** Who answers a program of the host at the stable port, or the status. */
   whoAnswers(): Promise<string | number | undefined>
+}
+
+/** Where the network of a host is kept, for programs of this machine that are to stand in it. */
+export function networkOf(lab: Lab, machine: LabHost): string {
+  return `/run/netns/${basename(lab.folder)}-${machine.name}`
 }
 
 export interface LabSites {
@@ -84,10 +90,10 @@ function labSite(machine: LabHost, host: Host): LabSite {
       }
     },
     async live(router, choice) {
-      sets += 1
+      const name = `set-${(sets += 1)}`
       const choices = { shop: typeof choice === 'string' ? { slot: choice } : choice }
-      await router.lay(host, fence, { name: `set-${sets}`, release: 1, choices })
-      await router.switch(host, fence, `set-${sets}`)
+      await router.lay(host, fence, { name, release: 1, choices })
+      await router.switch(host, fence, name)
     },
     async whoAnswers() {
       const [answer] = await host.probe([{ port: route.port, path: '/', timeoutMs: 5000 }])

@@ -5,11 +5,13 @@ export interface EnvironmentOptions {
 }
 export interface PlanOptions extends EnvironmentOptions {
   readonly ref?: string
+  readonly without?: readonly string[]
   readonly steps?: boolean
   readonly detailedExitcode?: boolean
 }
 export interface DeployOptions extends EnvironmentOptions {
   readonly ref?: string
+  readonly without?: readonly string[]
   readonly reason?: string
   readonly plan?: string
   readonly detach?: boolean
@@ -17,6 +19,11 @@ export interface DeployOptions extends EnvironmentOptions {
 }
 export interface RollbackOptions extends EnvironmentOptions {
   readonly service?: string
+  readonly without?: readonly string[]
+  readonly reason?: string
+  readonly detach?: boolean
+}
+export interface HealOptions extends EnvironmentOptions {
   readonly reason?: string
   readonly detach?: boolean
 }

@@ -50,7 +50,7 @@ it('a mark stands until it is cleared, and one Drover alone takes the next try',
   await marks.clear({ ...ENVIRONMENT, environment: 'staging' }, ['h2'])
 
   assert.deepEqual(mark, { host: 'h1', since: 4, why: 'was lost', tries: 0 })
-  assert.deepEqual(tries.toSorted(), [false, false, true])
+  assert.equal(tries.filter(Boolean).length, 1)
   assert.deepEqual(
     all.map(({ fleet, host, since, tries: taken, triedAt }) => [fleet, host, since, taken, triedAt !== undefined]),
     [

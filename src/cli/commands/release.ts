@@ -52,7 +52,8 @@ export function releaseText(found: ReleaseDocument, { width, paint }: Pick<Cli, 
   const { traffic, plan, problems, deviations } = found
   const rows: (readonly [string, string | undefined])[] = [
     ['outcome', found.outcome ?? `under way: ${found.phase}`],
-    ['goal', found.goal === 'rollback' ? `rollback${found.to === undefined ? '' : ` to #${found.to}`}` : 'deploy'],
+    ['goal', goalOf(found)],
+    ['without', found.without?.join(', ')],
     ['commit', [found.commit, found.subject].filter((word) => word !== undefined).join(' ') || undefined],
     ['branch', found.branch],
     ['by', found.actor],
@@ -80,6 +81,11 @@ export function releaseText(found: ReleaseDocument, { width, paint }: Pick<Cli, 
     ...(plan === undefined ? [] : ['', planText(plan, { width, paints: paint })]),
     ...(problems.length === 0 ? [] : ['', problemLines(problems, paint)]),
   ].join('\n')
+}
+
+function goalOf({ goal, to, host }: ReleaseDocument): string {
+  if (goal === 'heal') return `heal of ${host}`
+  return goal === 'rollback' && to !== undefined ? `rollback to #${to}` : goal
 }
 
 /** Everything that happened, outputs included, as it was told while it went on. */

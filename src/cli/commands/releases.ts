@@ -65,7 +65,12 @@ function outcomeCell({ outcome, phase }: ReleaseDocument, paint: Paint): Cell {
   return outcome === 'restored' || outcome === 'refused' ? { text: outcome, paint: paint.yellow } : { text: outcome }
 }
 
-function what({ goal, to, subject }: ReleaseDocument): string {
-  if (goal === 'rollback') return `rollback${to === undefined ? '' : ` to #${to}`}`
-  return subject ?? ''
+function what({ goal, to, subject, host, without = [] }: ReleaseDocument): string {
+  const done =
+    goal === 'heal'
+      ? `heal of ${host}`
+      : goal === 'rollback'
+        ? `rollback${to === undefined ? '' : ` to #${to}`}`
+        : subject
+  return [done ?? '', ...(without.length === 0 ? [] : [`(without ${without.join(', ')})`])].join(' ').trim()
 }

@@ -19,10 +19,15 @@ export async function rollback(
   const { environment, rest } = await targetOf(cli, client, { words: given(words), option: options.environment })
   const [word, ...others] = rest
   if (others.length > 0) throw usage('drover rollback', `does not know what to do with ${JSON.stringify(others[0])}`)
-  const { service, reason } = options
+  const { service, reason, without } = options
   const to = word === undefined ? {} : { to: releaseNumber(word) }
   const request: Request = {
-    order: { goal: 'rollback', ...to, ...(service === undefined ? {} : { service }) },
+    order: {
+      goal: 'rollback',
+      ...to,
+      ...(service === undefined ? {} : { service }),
+      ...(without === undefined ? {} : { without }),
+    },
     actor: actorOf(cli),
     ...(reason === undefined ? {} : { reason }),
   }

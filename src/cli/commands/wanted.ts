@@ -15,6 +15,7 @@ export interface WantedOptions {
   readonly environment?: string
   readonly ref?: string
   readonly reason?: string
+  readonly without?: readonly string[]
 }
 
 export async function wantedDeploy(cli: Cli, environment: string | undefined, options: WantedOptions): Promise<Wanted> {
@@ -23,11 +24,16 @@ export async function wantedDeploy(cli: Cli, environment: string | undefined, op
   const words = environment === undefined ? [] : [environment]
   const target = chooseEnvironment(environments, { words, option: options.environment })
   const repository = await repositoryAround(folder)
-  const { ref, reason } = options
+  const { ref, reason, without } = options
   return {
     environment: target.environment,
     request: {
-      order: { goal: 'deploy', repository, ...(ref === undefined ? {} : { ref }) },
+      order: {
+        goal: 'deploy',
+        repository,
+        ...(ref === undefined ? {} : { ref }),
+        ...(without === undefined ? {} : { without }),
+      },
       actor: actorOf(cli),
       ...(reason === undefined ? {} : { reason }),
     },

@@ -24,3 +24,13 @@ export function acting(surroundings: Surroundings, ended: (code: ExitCode) => vo
 export function environmentOption(): Option {
   return new Option('-e, --environment <name>', 'the environment, as an option; left out: the only one')
 }
+
+/** May be given several times, and hosts may stand together with commas between. */
+export function withoutOption(): Option {
+  return new Option('--without <host>', 'leave this host as it is, because it is away; may be repeated').argParser(
+    (value: string, before: readonly string[] | undefined) => [
+      ...(before ?? []),
+      ...value.split(',').filter((name) => name !== ''),
+    ],
+  )
+}

@@ -4,7 +4,8 @@ import { nearMiss } from '../../problem/near-miss.ts'
 import { usage } from '../cli.ts'
 import { EXIT, exitCodesHelp } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import type { HostsAddOptions, HostsBootstrapOptions, HostsCheckOptions } from '../options.ts'
+import type { HealOptions, HostsAddOptions, HostsBootstrapOptions, HostsCheckOptions } from '../options.ts'
+import { environmentOption } from './act.ts'
 import type { Act } from './act.ts'
 
 /** Commands about the machines themselves. */
@@ -12,8 +13,10 @@ export function declareHostCommands(program: Command, act: Act): void {
   program.commandsGroup('Hosts:')
   const hosts = program
     .command('hosts')
-    .summary('add servers, look at them and make them ready')
-    .description('Add servers to drover.yaml, look at them, and make them ready for releases.')
+    .summary('add servers, look at them, make them ready, heal them')
+    .description(
+      'Add servers to drover.yaml, look at them, make them ready for releases, and heal those that were away.',
+    )
     .helpCommand(false)
     .usage('<command>')
     .argument('[command]')
@@ -69,6 +72,21 @@ export function declareHostCommands(program: Command, act: Act): void {
     .action(
       act(async (cli, names: string[], options: HostsBootstrapOptions) =>
         (await import('../commands/hosts-bootstrap.ts')).bootstrapHosts(cli, names, options),
+      ),
+    )
+  hosts
+    .command('heal [environment] [host]')
+    .summary('bring a host that was away to what is live on the others')
+    .description(
+      'Bring a host that was away to what is live on the others. Until then they send it nothing; Drover does it by itself when the host answers again.',
+    )
+    .addOption(environmentOption())
+    .option('--reason <text>', 'why, for the record')
+    .option('--detach', 'ask for it and do not follow it')
+    .addHelpText('after', exitCodesHelp(EXIT.refused, EXIT.restored, EXIT.broken, EXIT.interrupted))
+    .action(
+      act(async (cli, first: string | undefined, second: string | undefined, options: HealOptions) =>
+        (await import('../commands/hosts-heal.ts')).healHost(cli, [first, second], options),
       ),
     )
 }

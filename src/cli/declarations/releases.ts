@@ -8,7 +8,7 @@ import type {
   ReleasesOptions,
   RollbackOptions,
 } from '../options.ts'
-import { environmentOption } from './act.ts'
+import { environmentOption, withoutOption } from './act.ts'
 import type { Act } from './act.ts'
 
 /** Commands that plan, make, undo and show releases. */
@@ -20,6 +20,7 @@ export function declareReleaseCommands(program: Command, act: Act): void {
     .description('Show what a release would do, without doing it.')
     .addOption(environmentOption())
     .option('--ref <ref>', "branch, tag or commit; default: the environment's branch")
+    .addOption(withoutOption())
     .option('--steps', 'with --json: every step too')
     .option('--detailed-exitcode', 'end with 6 when there are changes')
     .addHelpText('after', exitCodesHelp(EXIT.refused, EXIT.changes))
@@ -35,6 +36,7 @@ export function declareReleaseCommands(program: Command, act: Act): void {
     .addOption(environmentOption())
     .option('--ref <ref>', "branch, tag or commit; default: the environment's branch")
     .option('--reason <text>', 'why, for the record')
+    .addOption(withoutOption())
     .option('--plan <hash>', 'only if the plan is still this one')
     .option('--detach', 'ask for the release and do not follow it')
     .option('-y, --yes', 'do not ask; without a terminal nothing is asked anyway')
@@ -50,6 +52,7 @@ export function declareReleaseCommands(program: Command, act: Act): void {
     .description('Go back to a kept release: the one before the live one, or the one named.')
     .addOption(environmentOption())
     .option('--service <name>', 'only this service; shown as a deviation until the next release')
+    .addOption(withoutOption())
     .option('--reason <text>', 'why, for the record')
     .option('--detach', 'ask for the release and do not follow it')
     .addHelpText('after', CTRL_C + exitCodesHelp(EXIT.refused, EXIT.restored, EXIT.broken, EXIT.interrupted))

@@ -126,6 +126,27 @@ describe('a frame of 80 by 24', () => {
   })
 })
 
+describe('a release to several hosts', () => {
+  it('has a sign for each host of a service, and the names of those that are behind', () => {
+    const on = (host: string): Happening[] => [[1, does('coupon', 'starting', { host })]]
+    const view = happened([
+      [0, { kind: 'phase', phase: 'start' }],
+      [0.5, planChanging(['coupon', 'backend'])],
+      ...['web-1', 'web-2', 'web-3'].flatMap(on),
+      [1, does('backend', 'ready', { host: 'web-1', ms: 500 })],
+      [1, does('backend', 'ready', { host: 'web-2', ms: 500 })],
+      [2, does('coupon', 'ready', { host: 'web-1', ms: 1000 })],
+    ])
+
+    const lines = frame(view, { ...small, ...at(3) }).split('\n')
+
+    assert.deepEqual(lines.slice(3, 5), [
+      '~ backend   ✓ ready         0.5 s  ✓✓  services/backend/server.js changed',
+      '~ coupon    ⠋ starting      2.0 s  ✓⠋⠋ web-2, web-3  services/coupon/server.js …',
+    ])
+  })
+})
+
 describe('a frame of 120 by 40', () => {
   it('has room for outputs', () => {
     const view = happened([

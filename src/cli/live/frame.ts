@@ -40,7 +40,12 @@ function title(view: ReleaseView, { width, now }: FrameOptions, { bold, dim, cya
   const time = clock(now - view.requestedAt)
   const left = width - widthOf(time) - 1
   const name = fit(`${view.fleet}/${view.environment} #${view.number}`, left)
-  const goal = view.goal === 'rollback' ? `rollback${view.to === undefined ? '' : ` to #${view.to}`}` : ''
+  const goal =
+    view.goal === 'heal'
+      ? `heal of ${view.host}`
+      : view.goal === 'rollback'
+        ? `rollback${view.to === undefined ? '' : ` to #${view.to}`}`
+        : ''
   const commit = view.commit?.slice(0, 7) ?? ''
   const words = [goal, commit, view.subject ?? ''].filter((word) => word !== '').join(' ')
   const about = fit(words, Math.max(0, left - widthOf(name) - 2))

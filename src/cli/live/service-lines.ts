@@ -82,7 +82,7 @@ function line(view: ReleaseView, service: ServiceView, { width, names, paints, n
     { text: ` ${padEnd(fit(service.name, names), names)}  ` },
     { text: `${icon} ${padEnd(word, STATE_WIDTH)}`, paint: colour },
     { text: padStart(spent === undefined ? '' : duration(spent), TIME_WIDTH), paint: paints.dim },
-    { text: `  ${detail(service)}`, paint: state === 'failed' ? paints.red : paints.dim },
+    { text: `  ${detail(service, tick, paints)}`, paint: state === 'failed' ? paints.red : paints.dim },
   ]
   return inCells(cells, width)
 }
@@ -115,13 +115,15 @@ function isUndone({ ended, reached }: ReleaseView, { state }: ServiceView): bool
   )
 }
 
-/** How far its hosts are, what it said last, or why it changes. */
-function detail(service: ServiceView): string {
-  const hosts = [...service.hosts].filter(([host]) => host !== '')
-  const equal = hosts.filter(([, state]) => state === service.state).length
-  const spread =
-    hosts.length > 1 && equal < hosts.length ? `${hosts.length - equal} of ${hosts.length} hosts further; ` : ''
-  return spread + (service.detail ?? (isBusy(service.state) ? service.line : undefined) ?? service.reasons.join(', '))
+/** How far each of its hosts is, what it said last, or why it changes. */
+function detail(service: ServiceView, tick: number, paints: Paint): string {
+  const words = service.detail ?? (isBusy(service.state) ? service.line : undefined) ?? service.reasons.join(', ')
+  const hosts = [...service.hosts].filter(([host]) => host !== '').sort(([a], [b]) => (a < b ? -1 : 1))
+  if (hosts.length < 2) return words
+  const icons = hosts.map(([, state]) => look(state, tick, paints).icon).join('')
+  const last = hosts.filter(([, state]) => state === service.state).map(([host]) => host)
+  const names = last.length === hosts.length ? '' : ` ${last.join(', ')}`
+  return `${icons}${names}  ${words}`.trimEnd()
 }
 
 function look(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { reduce, viewOf, withLink } from './state.ts'
 import { ASKED_AT, ONE_CHANGED, PAKASHOP, RELEASE, does, happened, planChanging } from './testing-release.ts'
+import type { Happening } from './testing-release.ts'
 
 describe('the view of a release', () => {
   it('follows the story and keeps what a person wants to know of it', () => {
@@ -45,6 +46,27 @@ describe('the view of a release', () => {
     assert.equal(all.services.get('coupon')?.since, ASKED_AT + 2000)
     assert.equal(failed.services.get('coupon')?.state, 'failed')
     assert.equal(failed.services.get('coupon')?.detail, 'exited with 1')
+  })
+
+  it('switches a service host by host, and counts it as live once all of its hosts have', () => {
+    const one = happened([
+      ...['web-1', 'web-2'].map((host): Happening => [1, does('coupon', 'ready', { host })]),
+      [2, { kind: 'switched', host: 'web-1', services: 1, ms: 3 }],
+    ])
+
+    const both = reduce(one, { at: ASKED_AT, body: { kind: 'switched', host: 'web-2', services: 1, ms: 3 } })
+
+    assert.deepEqual(
+      [...(one.services.get('coupon')?.hosts ?? [])],
+      [
+        ['web-1', 'live'],
+        ['web-2', 'ready'],
+      ],
+    )
+    assert.deepEqual(
+      [one, both].map(({ services }) => services.get('coupon')?.state),
+      ['ready', 'live'],
+    )
   })
 
   it('stops waiting when the release begins', () => {

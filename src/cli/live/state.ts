@@ -13,6 +13,8 @@ export interface ReleaseView {
   readonly commit?: string
   readonly subject?: string
   readonly to?: number
+  /** Of a heal. */
+  readonly host?: string
   readonly phase: Phase
   /** The last phase that did not undo. */
   readonly reached: Phase
@@ -58,12 +60,13 @@ export function viewOf(release: ReleaseDocument): ReleaseView {
 }
 
 /** What the record tells and no event does: the commit, once the source step has found it. */
-export function withRecord(view: ReleaseView, { commit, subject, to }: ReleaseDocument): ReleaseView {
+export function withRecord(view: ReleaseView, { commit, subject, to, host }: ReleaseDocument): ReleaseView {
   return {
     ...view,
     ...(commit === undefined ? {} : { commit }),
     ...(subject === undefined ? {} : { subject: oneLine(subject) }),
     ...(to === undefined ? {} : { to }),
+    ...(host === undefined ? {} : { host }),
   }
 }
 
@@ -89,7 +92,7 @@ export function reduce(view: ReleaseView, { at, body }: Pick<ReleaseEvent, 'at' 
     case 'resumed':
       return { ...view, resumed: true, note: 'another Drover took it up where it was' }
     case 'switched':
-      return switched(view, at)
+      return switched(view, body.host, at)
     case 'watch':
       return { ...view, watch: body, watchMs: Math.max(view.watchMs, body.remainingMs) }
   }
@@ -162,15 +165,14 @@ function withOutput(
   }))
 }
 
-/** The switch moves everything that was ready at one instant; there is no event for each. */
-function switched(view: ReleaseView, at: number): ReleaseView {
+/** The switch moves everything that was ready on a host at one instant; there is no event for each. */
+function switched(view: ReleaseView, on: string, at: number): ReleaseView {
   const services = new Map(view.services)
   for (const [name, service] of services) {
-    if (service.state !== 'ready') continue
-    const hosts = new Map(
-      [...service.hosts].map(([host, state]) => [host, state === 'ready' ? 'live' : state] as const),
-    )
-    services.set(name, { ...service, hosts, state: 'live' })
+    if (service.hosts.get(on) !== 'ready') continue
+    const hosts = new Map(service.hosts).set(on, 'live')
+    const state = leastAdvanced(hosts)
+    services.set(name, { ...service, hosts, state, since: state === service.state ? service.since : at })
   }
   return { ...view, services, switchedAt: view.switchedAt ?? at }
 }

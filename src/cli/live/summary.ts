@@ -34,6 +34,8 @@ function headline(outcome: ReleaseOutcome, release: ReleaseDocument, { bold, gre
     .filter((word) => word !== undefined)
     .map(oneLine)
     .join(' ')
+  if (release.goal === 'heal' && outcome === 'kept')
+    return `${green('✓')} ${bold(`host ${release.host} of ${release.fleet}/${release.environment} runs what is live`)}`
   switch (outcome) {
     case 'kept':
       return `${green('✓')} ${bold(`${name} is live`)}${commit === '' ? '' : dim(`  ${commit}`)}`
@@ -102,7 +104,10 @@ function next(outcome: ReleaseOutcome, release: ReleaseDocument): string[] {
   const { environment, number } = release
   switch (outcome) {
     case 'kept':
-      return [`go back:  drover rollback ${environment}`]
+      return [
+        ...(release.without ?? []).map((host) => `once ${host} is back:  drover hosts heal ${environment} ${host}`),
+        ...(release.goal === 'heal' ? [] : [`go back:  drover rollback ${environment}`]),
+      ]
     case 'restored':
       return [`look:  drover release ${environment} ${number} -v`]
     case 'broken':

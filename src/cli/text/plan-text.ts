@@ -23,7 +23,22 @@ export function planText(
   const total = `+ ${number(counts.add)} to add, ~ ${number(counts.change)} to change, - ${number(counts.remove)} to remove, = ${number(counts.same)} unchanged`
   const nothing = `${paints.green('=')} ${paints.bold('nothing changed')}: ${plan.fleet}/${plan.environment} runs exactly this already`
   const verdict = changes(plan) ? [total, paints.dim(`plan ${plan.hash}`)] : [nothing]
-  return [...lines, ...(lines.length > 0 ? [''] : []), ...verdict].join('\n')
+  const hosts = [...leftOut(plan, paints), ...batches(plan)].map((line) => fit(line, width))
+  const gap = (before: readonly string[]): string[] => (before.length > 0 ? [''] : [])
+  return [...lines, ...gap(lines), ...hosts, ...gap(hosts), ...verdict].join('\n')
+}
+
+function leftOut({ leftOut: hosts = [] }: PlanDocument, { yellow, red }: Paint): string[] {
+  return hosts.map(({ host, why, detail }) =>
+    why === 'away'
+      ? red(`✗ host ${host} is away, so this is refused: ${oneLine(detail ?? 'no answer')}`)
+      : yellow(`! host ${host} is left out, and is sent nothing until it is healed`),
+  )
+}
+
+function batches({ batches: all = [] }: PlanDocument): string[] {
+  if (all.length === 0) return []
+  return [`  one batch of hosts after the other: ${all.map((batch) => batch.join(', ')).join(' → ')}`]
 }
 
 /** Whether carrying it out would do anything. */

@@ -27,7 +27,7 @@ export function statusText(status: StatusDocument, options: StatusTextOptions): 
             ),
           ),
         ]
-  const trouble = status.hosts.flatMap((host) => hostTrouble(host, status.live !== undefined, paints))
+  const trouble = status.hosts.flatMap((host) => hostTrouble(host, status, paints))
   const services = status.services.length === 0 ? [] : ['', servicesTable(status, options)]
   return [head, ...active, ...trouble, ...services].join('\n')
 }
@@ -42,10 +42,38 @@ function liveText(live: ReleaseDocument, { now, paints }: StatusTextOptions): st
 }
 
 /** A router that is stopped where nothing is live is as it should be. */
-function hostTrouble(host: StatusDocument['hosts'][number], live: boolean, { red }: Paint): string[] {
+function hostTrouble(
+  host: StatusDocument['hosts'][number],
+  { environment, live }: StatusDocument,
+  { red, yellow }: Paint,
+): string[] {
   const problem = host.problem === undefined ? '' : `: ${oneLine(host.problem)}`
-  if (!host.reachable) return [red(`✗ host ${host.host} cannot be reached${problem}`)]
-  return live && host.router === 'stopped' ? [red(`✗ the router on host ${host.host} is stopped`)] : []
+  const { behind } = host
+  return [
+    ...(host.reachable ? [] : [red(`✗ host ${host.host} cannot be reached${problem}`)]),
+    ...(host.reachable && live !== undefined && host.router === 'stopped'
+      ? [red(`✗ the router on host ${host.host} is stopped`)]
+      : []),
+    ...(behind === undefined
+      ? []
+      : [
+          yellow(
+            `! host ${host.host} ${oneLine(behind.why)}: others send it nothing until \`drover hosts heal ${environment} ${host.host}\``,
+          ),
+        ]),
+  ]
+}
+
+type ServiceRow = StatusDocument['services'][number]
+
+/** What is the same on several hosts, together. */
+function alike(services: readonly ServiceRow[]): (readonly ServiceRow[])[] {
+  const byService = Map.groupBy(services, ({ service }) => service)
+  return [...byService.values()].flatMap((rows) => [
+    ...Map.groupBy(rows, ({ state, release, artifact, differs, deviation }) =>
+      JSON.stringify([state, release, artifact, differs, deviation]),
+    ).values(),
+  ])
 }
 
 function servicesTable({ services }: StatusDocument, { width, paints, now }: StatusTextOptions): string {
@@ -60,23 +88,42 @@ function servicesTable({ services }: StatusDocument, { width, paints, now }: Sta
     { title: 'PORT', align: 'right' },
     { title: 'RESTARTS', align: 'right' },
     { title: 'AGE', align: 'right' },
+    { title: 'MEMORY', align: 'right' },
     { title: 'WARM' },
     { title: 'DEVIATION' },
   ] as const
-  const rows = services.map((each): (string | Cell)[] => [
-    each.service,
-    severalHosts ? each.host : '',
-    { text: each.state, paint: each.state === 'ready' ? paints.green : paints.red },
-    each.release === undefined ? '' : `#${each.release}`,
-    { text: each.artifact?.slice(0, 7) ?? '', paint: paints.dim },
-    each.slot?.slot ?? '',
-    each.port === undefined ? '' : String(each.port),
-    each.slot === undefined
-      ? ''
-      : { text: String(each.slot.restarts), ...(each.slot.restarts > 0 ? { paint: paints.yellow } : {}) },
-    each.slot?.startedAt === undefined ? '' : age(now - each.slot.startedAt),
-    each.warm ? 'warm' : '',
-    each.deviation === undefined ? '' : { text: `from #${each.deviation.release}`, paint: paints.yellow },
-  ])
+  const rows = alike(services).map((group): (string | Cell)[] => {
+    const [each] = group
+    if (each === undefined) return []
+    const slots = group.flatMap(({ slot }) => slot ?? [])
+    const restarts = slots.reduce((sum, slot) => sum + slot.restarts, 0)
+    const started = slots.flatMap(({ startedAt }) => startedAt ?? [])
+    const warm = group.filter((row) => row.warm).length
+    return [
+      each.service,
+      severalHosts ? group.map(({ host }) => host).join(', ') : '',
+      { text: each.state, paint: each.state === 'ready' ? paints.green : paints.red },
+      each.release === undefined ? '' : `#${each.release}`,
+      { text: each.artifact?.slice(0, 7) ?? '', paint: paints.dim },
+      [...new Set(slots.map(({ slot }) => slot))].join(', '),
+      each.port === undefined ? '' : String(each.port),
+      slots.length === 0 ? '' : { text: String(restarts), ...(restarts > 0 ? { paint: paints.yellow } : {}) },
+      started.length === 0 ? '' : age(now - Math.max(...started)),
+      memoryOf(slots),
+      warm === 0 ? '' : warm === group.length ? 'warm' : `${warm} of ${group.length}`,
+      deviationCell(each, paints),
+    ]
+  })
   return table(columns, rows, { width, head: paints.dim })
+}
+
+/** Of all its slots, where the runtime knows it. */
+function memoryOf(slots: readonly { readonly memoryBytes?: number | undefined }[]): string {
+  const known = slots.flatMap(({ memoryBytes }) => memoryBytes ?? [])
+  return known.length === 0 ? '' : `${Math.ceil(known.reduce((sum, bytes) => sum + bytes, 0) / 1024 ** 2)} MB`
+}
+
+function deviationCell({ deviation, differs }: ServiceRow, { yellow, red }: Paint): string | Cell {
+  if (differs === true) return { text: 'not as released', paint: red }
+  return deviation === undefined ? '' : { text: `from #${deviation.release}`, paint: yellow }
 }

@@ -143,4 +143,25 @@ describe('a plan', () => {
 
     assert.equal(text, '= config\n\n= nothing changed: pakashop/staging runs exactly this already')
   })
+
+  it('names the hosts that stay as they are, and the batches of the others', () => {
+    const text = planText(
+      {
+        ...plan,
+        services: plan.services.slice(1, 2),
+        leftOut: [
+          { host: 'db', why: 'without' },
+          { host: 'edge', why: 'away', detail: 'did not answer in time' },
+        ],
+        batches: [['web-1'], ['web-2', 'web-3']],
+      },
+      { width: 80, paints: paint(false) },
+    )
+
+    assert.deepEqual(text.split('\n').slice(2, 5), [
+      '! host db is left out, and is sent nothing until it is healed',
+      '✗ host edge is away, so this is refused: did not answer in time',
+      '  one batch of hosts after the other: web-1 → web-2, web-3',
+    ])
+  })
 })

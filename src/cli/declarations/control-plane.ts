@@ -9,7 +9,9 @@ export function declareControlPlaneCommands(program: Command, act: Act): void {
   program
     .command('serve')
     .summary('run the control plane in the foreground')
-    .description('Run the control plane until Ctrl-C; other commands start one when none runs.')
+    .description(
+      'Run the control plane until Ctrl-C; other commands start one when none runs. It reaches hosts by the ssh configuration of its user, or by the file that DROVER_SSH_CONFIG names.',
+    )
     .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: a free one', '4747')
     .option('--home <folder>', 'where it keeps its data; default: DROVER_HOME')

@@ -218,9 +218,8 @@ describe('the helper, called by the deploy user', { skip }, () => {
     assert.equal(await state(), before)
   })
 
-  test('what is no name or no root is refused', async () => {
+  test('what is no name is refused', async () => {
     const before = await state()
-    const roots = ['/etc', '/', '', '.', '/srv/drover', '/srv/drover/', '/srv/drover/../../etc', '/srv/drover/a b']
     const calls = [
       ...NOT_NAMES.flatMap((name) => [
         ['units', name, 'prod', ROOT],
@@ -230,12 +229,6 @@ describe('the helper, called by the deploy user', { skip }, () => {
         ['stop', 'shop', 'prod', `${name}@a`],
         ['start', 'shop', 'prod', name],
         ['router', name, 'prod', 'stop'],
-      ]),
-      ...['/srv/drover//x', '/srv/drover/x\ny', '/srv/drover/x%i', '/srv/drover/.', ...roots].map((root) => [
-        'units',
-        'shop',
-        'prod',
-        root,
       ]),
       ['stop', 'shop', 'prod', 'web@c'],
       ['stop', 'shop', 'prod', 'web'],
@@ -256,6 +249,28 @@ describe('the helper, called by the deploy user', { skip }, () => {
     )
     assert.equal(await state(), before)
   })
+
+  const roots = ['/etc', '/', '', '.', '/srv/drover/', '/srv/drover/../../etc', '/srv/drover/a b', '/srv/drover/x\ny']
+  for (const root of [
+    ...roots,
+    '/srv/drover//x',
+    '/srv/drover/x%i',
+    '/srv/drover/.',
+    '/srv/drovers/x',
+    'srv/drover/x',
+  ]) {
+    test(`${JSON.stringify(root)} is no root`, async () => {
+      const before = await state()
+
+      const outcome = await units(
+        ['shop', 'prod', root],
+        unitStream(new Map([[UNIT, SLOT_TEXT.replaceAll(ROOT, root)]])),
+      )
+
+      assert.match(outcome.stderr, /^drover-host refused root: /)
+      assert.equal(await state(), before)
+    })
+  }
 
   const foreign: readonly [what: string, make: string][] = [
     ["an administrator's unit", `printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/${UNIT}`],
@@ -366,6 +381,39 @@ Environment=HOME=/var/lib/drover/shop-prod-web
     assert.equal(outcome.exitCode, 0, outcome.stderr)
     const lines = await untilPrinted('A is')
     assert.equal(lines, 'drover-services\nA is b\n')
+  })
+
+  test('slots are started anew, killed and forgotten, but for what is not a slot', async () => {
+    const slot = `${ROOT}/slots/web/a`
+    const make = 'mkdir -p "$1" && : >"$1/wanted" && echo "exec sleep 600" >"$1/run"'
+    await host.run({ program: 'sh', argv: ['-c', make, 'sh', slot] })
+    await lay(UNIT, SLOT_TEXT)
+    await start('web@a 6\nA="b"\n', ['web@a'])
+    const pid = () => machine.inside(['systemctl', 'show', '--property=MainPID', 'shop-prod-web@a.service'])
+    const pids = [await pid()]
+
+    const outcomes = [await helper(['restart', 'shop', 'prod', 'web@a'])]
+    pids.push(await pid())
+    outcomes.push(await helper(['kill', 'shop', 'prod', 'KILL', 'web@a']))
+    outcomes.push(await helper(['stop', 'shop', 'prod', 'web@a', 'web@b', 'ghost@a']))
+    pids.push(await pid())
+    outcomes.push(await helper(['restart', 'shop', 'prod', 'ghost@a']))
+
+    assert.deepEqual(
+      outcomes.map(({ exitCode }) => exitCode),
+      [0, 0, 0, 3],
+      outcomes.map(({ stderr }) => stderr).join(''),
+    )
+    assert.equal(new Set(pids).size, 3)
+    assert.equal(pids[2], 'MainPID=0\n')
+    assert.equal((await machine.inside(['ls', '-A', '/etc/drover/environments'])).trim(), '')
+  })
+
+  test('who listens is told, with the unit', async () => {
+    const outcome = await helper(['listeners', '22', '9'])
+
+    assert.match(outcome.stdout, /^22 \d+ sshd ssh\.service\n/)
+    assert.doesNotMatch(outcome.stdout, /^9 /m)
   })
 
   async function untilPrinted(word: string): Promise<string> {

@@ -10,7 +10,7 @@
 #   template <sha256> <file>           for each service
 # For each of the ports that something listens on:
 #   port <port>
-# Then what `systemctl show` says of the units, in blocks.
+# Then what `systemctl show` says of the units, in blocks, and, when all of it could be said, a line `surveyed`.
 root=$1 prefix=$2 templates=$3 ports=$4
 shift 4
 [ $# -gt 0 ] || set -- "$root"/slots/*/[ab]
@@ -43,4 +43,7 @@ if [ -n "$ports" ]; then
       if (hex in port_of && !(hex in seen)) { seen[hex] = 1; print "port", port_of[hex] }
     }'
 fi
-[ -z "$units" ] || TZ=UTC systemctl show --timestamp=us+utc --property=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,MemoryCurrent,CPUUsageNSec -- $units
+figures=MemoryCurrent,CPUUsageNSec
+properties=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,$figures
+[ -z "$units" ] || TZ=UTC systemctl show --timestamp=us+utc --property="$properties" -- $units || exit
+printf '\nsurveyed\n'

@@ -52,11 +52,11 @@ export async function survey(
     { program: 'sh', argv: scriptArgv('survey', argv), summary: 'look at the slots' },
     { maxOutputBytes: MAX_ANSWER_BYTES },
   )
-  if (!outcome.ok) {
+  if (!outcome.ok || !outcome.stdout.endsWith('\nsurveyed\n')) {
     throw refusal(
       'runtimes/survey',
       `host ${host.name}`,
-      `cannot look at the slots below ${place.root} (${outcome.failure}): ${outcome.stderr.trim()}`,
+      `cannot look at the slots below ${place.root} (${outcome.failure ?? 'its answer is not whole'}): ${outcome.stderr.trim()}`,
       'Is systemd at work there? See: systemctl status',
     )
   }

@@ -2,6 +2,7 @@ import { refusal } from '../problem/problem.ts'
 import type { Refusal } from '../problem/problem.ts'
 import { Secret, scrub } from '../secrets/secret.ts'
 import { readAnswers } from './answers.ts'
+import { fencedRefusal } from './fenced.ts'
 import type { Answer } from './answers.ts'
 import type { Host, Outcome, RunOptions } from './host.ts'
 import type { Fence, Operation } from './operation.ts'
@@ -114,12 +115,7 @@ function explain(failed: Failed): Refusal {
   const at = `host ${failed.host.name}${failed.label === undefined ? '' : `, ${failed.label}`}`
   switch (answer?.kind) {
     case 'fenced':
-      return refusal(
-        'hosts/fenced',
-        at,
-        `release ${fence.number} may not change ${fence.root}: release ${answer.seen} has taken over`,
-        'Nothing was changed. Does another Drover work on this environment?',
-      )
+      return fencedRefusal(at, fence, answer.seen)
     case 'busy':
       return refusal(
         'hosts/fence-busy',

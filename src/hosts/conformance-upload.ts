@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, readdir, readlink, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Refusal } from '../problem/problem.ts'
+import { act } from './act.ts'
 import { scratch } from './conformance-scratch.ts'
 import type { Make } from './conformance-scratch.ts'
 
@@ -55,6 +57,28 @@ export function uploadSuite(make: Make): void {
 
     assert.deepEqual(result, { bytes: 0, sent: 0, skipped: true })
     assert.equal(await readFile(join(folder, 'to', 'f'), 'utf8'), 'old')
+  })
+
+  test('lays nothing under a number that has been overtaken, and all under one that has not', async (t) => {
+    const host = await make(t)
+    const folder = await scratch(t)
+    const root = join(folder, 'root')
+    await mkdir(join(folder, 'from'))
+    await writeFile(join(folder, 'from', 'f'), 'x')
+    const parcel = { folder: join(folder, 'from'), target: join(root, 'to') }
+    await act(host, { root, number: 7 }, [])
+
+    const refused: unknown = await host
+      .uploadAll([parcel], { fence: { root, number: 6 } })
+      .catch((error: unknown) => error)
+    const isThere = await stat(parcel.target).catch(() => undefined)
+    const [laid] = await host.uploadAll([parcel], { fence: { root, number: 7 } })
+
+    assert.ok(refused instanceof Refusal, String(refused))
+    assert.equal(refused.problems[0]?.code, 'hosts/fenced')
+    assert.match(refused.message, /release 6 may not change .*: release 7 has taken over/)
+    assert.equal(isThere, undefined)
+    assert.equal(laid?.skipped, false)
   })
 
   test('lays several folders in one call, and asks for those only that the host lacks', async (t) => {

@@ -1,4 +1,5 @@
 import type { Secret } from '../secrets/secret.ts'
+import type { Fence } from './operation.ts'
 
 /**
  * A command is data. `argv` stays a list until the transport quotes it, once. A secret travels only in `env` or
@@ -68,6 +69,11 @@ export interface Parcel {
 
 export interface UploadOptions {
   readonly signal?: AbortSignal
+  /**
+   * Nothing is laid when the host has seen a higher number than this: a Refusal `hosts/fenced`. Absent: whoever uploads
+   * has nobody to fear.
+   */
+  readonly fence?: Fence
   /** A folder of folders of earlier targets, such as `<root>/artifacts`. What lies there already need not be sent. */
   readonly shelf?: string
 }

@@ -53,14 +53,12 @@ export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'p
 }
 
 async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
-  // An upload is no act: it lays what has its content for a name, which no later release can mind. Whether this release
-  // still has the right to is asked all the same.
-  await fenceAt(scope, site)
   // What another Drover has built is not in this one's store; where it was live before, the host has it all the same.
   const parcels = Object.values(moving).map(({ artifact }): Parcel => ({
     folder: () => scope.context.store.folderOf(artifact),
     target: site.layout.artifact(artifact.service, artifact.id),
     id: artifact.id,
   }))
-  await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts })
+  const fence = await fenceAt(scope, site)
+  await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts, fence })
 }

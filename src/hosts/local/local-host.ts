@@ -18,8 +18,8 @@ export function localHost({ name = 'local', spawner }: LocalHostOptions = {}): H
     name,
     run,
     probe: (probes, signal) => Promise.all(probes.map((probe) => probeLocally(probe, signal))),
-    upload: (folder, target, { signal } = {}) => uploadLocally(run, { folder, target }, signal),
-    uploadAll: (parcels, { signal } = {}) => Promise.all(parcels.map((parcel) => uploadLocally(run, parcel, signal))),
+    upload: (folder, target, options) => uploadLocally(run, { folder, target }, options),
+    uploadAll: (parcels, options) => Promise.all(parcels.map((parcel) => uploadLocally(run, parcel, options))),
     follow: followLocally,
     close: async () => {
       await spawner?.close()

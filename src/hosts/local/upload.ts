@@ -1,8 +1,10 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { refusal } from '../../problem/problem.ts'
 import { errorCode } from '../error-code.ts'
-import type { Command, Outcome, Parcel, Uploaded } from '../host.ts'
+import { fencedRefusal } from '../fenced.ts'
+import type { Command, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
+import type { Fence } from '../operation.ts'
 
 type Run = (command: Command, options: { signal?: AbortSignal; timeoutMs: number }) => Promise<Outcome>
 
@@ -17,7 +19,7 @@ let uploads = 0
 export async function uploadLocally(
   run: Run,
   { folder, target }: Pick<Parcel, 'folder' | 'target'>,
-  signal?: AbortSignal,
+  { signal, fence }: UploadOptions = {},
 ): Promise<Uploaded> {
   if (await exists(target)) return THERE
   const source = typeof folder === 'string' ? folder : await folder()
@@ -29,6 +31,7 @@ export async function uploadLocally(
   try {
     const isLinked = await copy(run, { folder: source, part, target }, options)
     const bytes = await sizeOf(run, part, options)
+    if (fence !== undefined) await passFence(fence)
     const isOurs = await renameUnlessTaken(part, target)
     return isOurs ? { bytes, sent: isLinked ? 0 : bytes, skipped: false } : THERE
   } finally {
@@ -37,6 +40,13 @@ export async function uploadLocally(
 }
 
 const THERE: Uploaded = { bytes: 0, sent: 0, skipped: true }
+
+/** Between this look and the rename that follows at once there is nothing to wait for. */
+async function passFence(fence: Fence): Promise<void> {
+  const text = await readFile(join(fence.root, 'fence'), 'utf8').catch(() => '0')
+  const seen = Number.parseInt(text, 10)
+  if (seen > fence.number) throw fencedRefusal('host local, upload', fence, seen)
+}
 
 /** Whether hard links were enough. */
 async function copy(

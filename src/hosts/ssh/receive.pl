@@ -11,12 +11,12 @@
 #     go <digest>                       of the records of all targets together; contents follow
 # Records are explained in ../inventory/inventory.ts; the name of a content is the kind of the file and its sha256.
 #
-# An answer is a line: "received <ms>"; "laid <target>" or "skipped <target>", counted from 0; with exit code 1 what is in the way: "bases"
-# (the inventories of the bases are not what the sender believes), "lack <content>", "altered <content>" in the order of
-# arrival, "cut <content>", "full". Nothing was laid unless it was said.
+# An answer is a line: "received <ms>"; "laid <target>" or "skipped <target>", counted from 0; with exit code 1 what is in
+# the way: "bases" (the inventories of the bases are not what the sender believes), "lack <content>", "altered <content>" in
+# the order of arrival, "cut <content>", "full". Nothing was laid unless it was said.
 #
-# Beside a target lies its inventory: drover-inventory-1, its digest, the number of records, the records, and of each file
-# its seal as it was when its content had been verified: inode, time of the last write (in ns), size, mode and owner.
+# Beside a target lies its inventory: drover-inventory-1, its digest, the number of records, the records, and for each file
+# its seal, as it was when its content had been verified: inode, time of the last write (in ns), size, mode and owner.
 use strict;
 use warnings;
 use Errno;
@@ -35,7 +35,6 @@ $SIG{$_} = sub { exit 143 }
 my @made;    # to be removed at the end, whatever it is
 END {
     my $status = $?;
-    waitpid -1, POSIX::WNOHANG();
     system 'rm', '-rf', '--', @made if @made;
     $? = $status;
 }
@@ -44,17 +43,17 @@ my $in = \*STDIN;
 if (@ARGV) { open $in, '-|', $ARGV[0], '-dcq' or failed( $ARGV[0] ) }
 binmode $in;
 
-my ( @draws, @targets, @arrivals, %arrives );
+my ( @draws, @targets, @arrivals );
+my %arrives;        # content => 1
 my %inventories;    # of folders that lie here
-read_orders();
+my %seals;          # content => seal of the inode that holds it
+my %odd_seals;      # place => seal, where there could be no link to that inode
 
-my %source;         # content => file that lies here and holds it
-my %known;          # seal => content that was found in that inode
-look_around();
-check_that_nothing_lacks();
+read_orders();
+my $sources = find_sources();
 make_parts();
-receive_contents();
-verify();
+my $places = link_what_lies_here($sources);
+receive_contents($places);
 finish();
 exit 0;
 
@@ -77,10 +76,10 @@ sub read_orders {
 }
 
 sub read_target {
-    my %target = ( path => word(), digest => word() );
-    my $base   = word();
-    my @base   = $base eq '' ? () : @{ inventory($base)->{records} };
-    my @records;
+    my %target  = ( path => word(), digest => word() );
+    my $base    = word();
+    my @base    = $base eq '' ? () : @{ inventory($base)->{records} };
+    my @records = ();
     while ( ( my $change = word() ) ne '.' ) {
         my ( $kind, $rest ) = ( substr( $change, 0, 1 ), substr( $change, 1 ) );
         if    ( $kind eq '=' ) { push @records, splice @base, 0, $rest }
@@ -88,17 +87,20 @@ sub read_target {
         else                   { push @records, $rest }
     }
     $target{records} = \@records;
-    $target{entries} = [ map { [entry($_)] } @records ];
     return \%target;
 }
 
-# Kind, path, and the content and size of a file or what a link points to.
-sub entry {
+sub word {
+    local $/ = "\0";
+    my $word = <$in> // '';
+    chomp $word or die "the orders are cut off\n";
+    return $word;
+}
+
+# Content, path and size of a file.
+sub file {
     my ($record) = @_;
-    if ( $record =~ /\A([fx]) (\d+) ([0-9a-f]{64}) (.+)\z/s ) { return ( $1, $4, "$1$3", $2 ) }
-    if ( $record =~ /\Al (.+?)\/\/(.+)\z/s )                  { return ( 'l', $1, $2 ) }
-    if ( $record =~ /\Ad (.+)\z/s )                           { return ( 'd', $1 ) }
-    die "not a record: $record\n";
+    return $record =~ /\A([fx]) (\d+) ([0-9a-f]{64}) (.+)\z/s ? ( "$1$3", $4, $2 ) : ();
 }
 
 sub inventory {
@@ -111,36 +113,34 @@ sub read_inventory {
     my ($file) = @_;
     my $none = { records => [], seals => [] };
     open my $handle, '<', $file or return $none;
-    local $/ = "\0";
-    chomp( my ( $magic, $digest, $count, @rest ) = <$handle> );
-    return $none unless ( $magic // '' ) eq 'drover-inventory-1' && defined $count && $count <= @rest;
-    my @records = splice @rest, 0, $count;
-    return { records => \@records, seals => \@rest };
+    my ( $magic, undef, $count, @words ) = split /\0/, do { local $/; <$handle> } // '';
+    return $none unless ( $magic // '' ) eq 'drover-inventory-1' && ( $count // '' ) =~ /\A\d+\z/ && $count <= @words;
+    my @records = splice @words, 0, $count;
+    return { records => \@records, seals => \@words };
 }
 
-# A file whose seal is whole is the inode whose content was verified, and nobody has written to it since.
-sub look_around {
-    my $found = walk(@draws);
+# content => file that lies here. One whose seal is whole is the inode whose content was verified, and nobody has written
+# to it since.
+sub find_sources {
+    my ( %wanted, %source, %seal );
+    for my $record ( map { @{ $_->{records} } } @targets ) {
+        my ($content) = file($record) or next;
+        $wanted{$content} = 1 unless $arrives{$content};
+    }
     for my $draw (@draws) {
-        my ( $records, @seals ) = ( inventory($draw)->{records}, @{ inventory($draw)->{seals} } );
-        for my $record (@$records) {
-            my ( $kind, $path, $content ) = entry($record);
-            next unless $kind eq 'f' || $kind eq 'x';
-            my $seal = shift @seals // '';
-            next unless ( $found->{$draw}{$path}{seal} // '-' ) eq $seal;
-            $source{$content} //= "$draw/$path";
-            $known{$seal} = $content;
+        my @seals = @{ inventory($draw)->{seals} };
+        for my $record ( @{ inventory($draw)->{records} } ) {
+            my ( $content, $path ) = file($record) or next;
+            my $seal = shift @seals;
+            next unless delete $wanted{$content} && defined $seal;
+            $source{$content} = "$draw/$path";
+            $seals{$content}  = $seal;
         }
     }
-}
-
-sub check_that_nothing_lacks {
-    my %lacks;
-    for my $entry ( map { @{ $_->{entries} } } @targets ) {
-        my ( $kind, undef, $content ) = @$entry;
-        $lacks{$content} = 1 if $kind =~ /[fx]/ && !$arrives{$content} && !exists $source{$content};
-    }
-    answer( map { "lack $_" } sort keys %lacks ) if %lacks;
+    my $found = seals( values %source );
+    my @broken = grep { ( $found->{ $source{$_} } // '' ) ne $seals{$_} } keys %source;
+    answer( map { "lack $_" } sort keys %wanted, @broken ) if %wanted || @broken;
+    return \%source;
 }
 
 # A part is locked by the one that fills it: one that can be locked is of an upload that died. The gate, a lock of the
@@ -181,49 +181,66 @@ sub locked {
     return $handle;
 }
 
-# What lies here is linked while the first contents are on their way.
-sub receive_contents {
+# While the first contents are on their way. Gives the places of what arrives.
+sub link_what_lies_here {
+    my ($sources) = @_;
     my %places;
     for my $target (@targets) {
-        for my $entry ( @{ $target->{entries} } ) {
-            my ( $kind, $path, $content ) = @$entry;
-            my $place = "$target->{part}/$path";
-            if    ( $kind eq 'd' )        { mkdir $place, 0755 or failed($place) }
-            elsif ( $kind eq 'l' )        { symlink $content, $place or failed($place) }
-            elsif ( $arrives{$content} )  { push @{ $places{$content} }, $place }
-            else                          { share( $source{$content}, $place, $content ) }
+        for my $record ( @{ $target->{records} } ) {
+            if ( my ( $content, $path ) = file($record) ) {
+                my $place = "$target->{part}/$path";
+                if   ( $arrives{$content} ) { push @{ $places{$content} }, $place }
+                else                        { share( $sources->{$content}, $place, $content ) }
+            }
+            elsif ( $record =~ /\Al (.+?)\/\/(.+)\z/s ) { symlink $2, "$target->{part}/$1" or failed("$target->{part}/$1") }
+            else { mkdir "$target->{part}/" . substr( $record, 2 ), 0755 or failed( $target->{part} ) }
         }
     }
-    my $began = ticks();
-    for my $number ( 0 .. $#arrivals ) {
-        my ( $content, $size ) = @{ $arrivals[$number] };
-        my ( $first, @others ) = @{ $places{$content} };
-        write_file( $first, $content, $size, $in ) or cut_short( $number, \%places );
-        share( $first, $_, $content ) for @others;
-    }
-    printf "received %d\n", 1000 * ( ticks() - $began ) / POSIX::sysconf(POSIX::_SC_CLK_TCK);
-}
-
-sub ticks {
-    return ( POSIX::times() )[0];
-}
-
-# One that was shorter than it should be took from the next; the first that is wrong is the culprit, not the last.
-sub cut_short {
-    my ( $number, $places ) = @_;
-    my %file = map { $_ => $places->{$_}[0] } map { $_->[0] } @arrivals[ 0 .. $number - 1 ];
-    my $sums = sums( values %file );
-    answer_altered( grep { ( $sums->{ $file{$_} } // '' ) ne substr $_, -64 } keys %file );
-    answer("cut $arrivals[$number][0]");
+    return \%places;
 }
 
 # Files are shared between targets by hard links, so nobody may write to them by chance. Where there can be no link (an
-# inode has too many, another owner) a copy is as good.
+# inode has too many, another owner) a copy is as good, once it has been verified.
 sub share {
     my ( $from, $to, $content ) = @_;
     return if link $from, $to;
-    sysopen my $handle, $from, O_RDONLY or answer("lack $content");
-    write_file( $to, $content, -s $handle, $handle ) or failed($from);
+    open my $handle, '<', $from or answer("lack $content");
+    write_file( $to, $content, -s $handle, $handle );
+    $odd_seals{$to} = verified( { $content => $to } )->{$content} // answer("lack $content");
+}
+
+sub receive_contents {
+    my ($places) = @_;
+    my $began = ticks();
+    my %arrived;    # content => file
+    for my $arrival (@arrivals) {
+        my ( $content, $size ) = @$arrival;
+        my $place = $places->{$content}[0];
+        write_file( $place, $content, $size, $in ) or cut_short( \%arrived, $content );
+        $arrived{$content} = $place;
+    }
+    printf "received %d\n", 1000 * ( ticks() - $began ) / POSIX::sysconf(POSIX::_SC_CLK_TCK);
+    my $verified = verified( \%arrived );
+    answer_altered($verified);
+    @seals{ keys %$verified } = values %$verified;
+    for my $content ( keys %arrived ) {
+        my ( $first, @others ) = @{ $places->{$content} };
+        share( $first, $_, $content ) for @others;
+    }
+}
+
+# A file that was shorter than it should be took from the next; the first that is wrong is the culprit, not the last.
+sub cut_short {
+    my ( $arrived, $content ) = @_;
+    my $verified = verified($arrived);
+    answer_altered( { %$verified, map { $_->[0] => 1 } grep { !$arrived->{ $_->[0] } } @arrivals } );
+    answer("cut $content");
+}
+
+sub answer_altered {
+    my ($verified) = @_;
+    my @altered = grep { !defined $verified->{$_} } map { $_->[0] } @arrivals;
+    answer( map { "altered $_" } @altered ) if @altered;
 }
 
 # False when the input ends early.
@@ -240,79 +257,36 @@ sub write_file {
     return 1;
 }
 
-# Looks at all that was made, not at what was meant to be. Each new inode is read again; one that was verified before and
-# not written to since is known.
-sub verify {
-    my $found = walk( map { $_->{part} } @targets );
-    my %new;
-    for my $part ( map { $_->{part} } @targets ) {
-        my $things = $found->{$part};
-        $new{ $things->{$_}{seal} } //= "$part/$_" for grep { $things->{$_}{kind} eq 'f' } keys %$things;
-    }
-    delete @new{ keys %known };
-    my $sums = sums( values %new );
-    for my $seal ( keys %new ) { $known{$seal} = $sums->{ $new{$seal} } // '' }
-    my ( @lacks, @altered );
-    for my $target (@targets) {
-        my $things = $found->{ $target->{part} };
-        for my $entry ( @{ $target->{entries} } ) {
-            my ( $kind, $path, $content ) = @$entry;
-            next if is_right( $entry, $things->{$path} );
-            die "$target->{part}/$path was changed meanwhile\n" unless $kind eq 'f' || $kind eq 'x';
-            push @{ $arrives{$content} ? \@altered : \@lacks }, $content;
-        }
-        die "there is more in $target->{part} than was sent\n" if keys %$things != @{ $target->{entries} };
-        $target->{seals} = [ map { $_->[0] =~ /[fx]/ ? $things->{ $_->[1] }{seal} : () } @{ $target->{entries} } ];
-    }
-    answer_altered(@altered);
-    answer( map { "lack $_" } @lacks ) if @lacks;
+# content => seal, of those files that hold what they should, as they are read back
+sub verified {
+    my ($files) = @_;
+    my $seals = seals( values %$files );
+    my $sums  = sums( values %$files );
+    my @right = grep { ( $sums->{ $files->{$_} } // '' ) eq substr $_, 1 } keys %$files;
+    return { map { $_ => $seals->{ $files->{$_} } } @right };
 }
 
-sub is_right {
-    my ( $entry, $thing ) = @_;
-    my ( $kind, undef, $content, $size ) = @$entry;
-    return 0 unless defined $thing;
-    return $thing->{kind} eq 'd' if $kind eq 'd';
-    return $thing->{kind} eq 'l' && $thing->{to} eq $content if $kind eq 'l';
-    my ( undef, undef, $its_size, $its_mode ) = split / /, $thing->{seal};
-    my $is = $known{ $thing->{seal} } // '';
-    return
-         $thing->{kind} eq 'f'
-      && $its_size == $size
-      && $its_mode == ( $kind eq 'x' ? 555 : 444 )
-      && substr( $is, -64 ) eq substr( $content, -64 );
+# file => seal
+sub seals {
+    my ( %seals, @words );
+    @words = map { split /\0/ } outputs( [ 'stat', '--printf', '%i %.9Y %s %a %u\0%n\0', '--' ], @_ );
+    while ( my ( $seal, $file ) = splice @words, 0, 2 ) { $seals{$file} = $seal }
+    return \%seals;
 }
 
-sub answer_altered {
-    my %altered = map { $_ => 1 } @_;
-    answer( map { $altered{ $_->[0] } ? "altered $_->[0]" : () } @arrivals ) if %altered;
-}
-
-# folder => path => kind, seal and what a link points to
-sub walk {
-    my (@folders) = @_;
-    my %found = map { $_ => {} } @folders;
-    return \%found unless @folders;
-    open my $find, '-|', 'find', @folders, '-mindepth', '1', '-printf', '%H\0%P\0%y\0%i %T@ %s %m %U\0%l\0'
-      or failed('find');
-    local $/ = "\0";
-    while ( defined( my $folder = <$find> ) ) {
-        chomp( $folder, my ( $path, $kind, $seal, $to ) = map { scalar <$find> // '' } 1 .. 4 );
-        $found{$folder}{$path} = { kind => $kind, seal => $seal, to => $to };
-    }
-    close $find;
-    return \%found;
-}
-
-# path => sha256, with a process for each processor when there is much to read
+# file => sha256
 sub sums {
-    my (@paths) = @_;
-    my $workers = processors();
-    $workers = WORKERS if $workers > WORKERS;
-    $workers = 1 + int @paths / FILES_PER_WORKER if $workers > 1 + int @paths / FILES_PER_WORKER;
-    my ( @outputs, @pids, %sums );
+    return { map { ( substr( $_, 66 ), substr( $_, 0, 64 ) ) } map { split /\0/ } outputs( [ 'sha256sum', '-z', '--' ], @_ ) };
+}
+
+# What a program says about files, with a process for each processor when there are many.
+sub outputs {
+    my ( $program, @files ) = @_;
+    return unless @files;
+    my ($workers) = sort { $a <=> $b } WORKERS, processors(), 1 + int @files / FILES_PER_WORKER;
+    my ( @outputs, @pids );
     for my $worker ( 0 .. $workers - 1 ) {
-        my @share = @paths[ grep { $_ % $workers == $worker } 0 .. $#paths ];
+        my @share = @files[ grep { $_ % $workers == $worker } 0 .. $#files ];
         open my $names,  '+>', undef or failed('temporary file');
         open my $output, '+>', undef or failed('temporary file');
         print {$names} map { "$_\0" } @share or failed('temporary file');
@@ -320,18 +294,13 @@ sub sums {
         push @outputs, $output;
         push @pids, fork // failed('fork');
         next if $pids[-1];
-        open STDIN, '<&', $names and open STDOUT, '>&', $output and exec qw(xargs -0 -r sha256sum -z --);
+        open STDIN, '<&', $names and open STDOUT, '>&', $output and exec 'xargs', '-0', @$program;
         POSIX::_exit(127);
     }
     waitpid $_, 0 for @pids;
-    local $/ = "\0";
-    for my $output (@outputs) {
-        seek $output, 0, 0;
-        while ( defined( my $line = <$output> ) ) {
-            $sums{$2} = $1 if $line =~ /\A([0-9a-f]{64}) [ *](.+)\0\z/s;
-        }
-    }
-    return \%sums;
+    seek $_, 0, 0 for @outputs;
+    local $/;
+    return map { scalar <$_> } @outputs;
 }
 
 sub processors {
@@ -339,14 +308,14 @@ sub processors {
     return scalar( grep { /^processor\s/ } <$info> ) || 1;
 }
 
+sub ticks {
+    return ( POSIX::times() )[0];
+}
+
 # Contents reach the disk before names do: after a power cut a target that is there is whole.
 sub finish {
     for my $target (@targets) {
-        my $file = "$target->{part}.inventory";
-        sysopen my $handle, $file, O_WRONLY | O_CREAT | O_TRUNC, 0644 or failed($file);
-        my @words = ( 'drover-inventory-1', $target->{digest}, scalar @{ $target->{records} } );
-        print {$handle} map { "$_\0" } @words, @{ $target->{records} }, @{ $target->{seals} } or failed($file);
-        close $handle                 or failed($file);
+        write_inventory($target);
         chmod 0755, $target->{part} or failed( $target->{part} );
     }
     my %disks = map { ( stat $_->{part} )[0] => $_->{part} } @targets;
@@ -359,6 +328,20 @@ sub finish {
     }
 }
 
+sub write_inventory {
+    my ($target) = @_;
+    my @records  = @{ $target->{records} };
+    my @words    = ( 'drover-inventory-1', $target->{digest}, scalar @records, @records );
+    for my $record (@records) {
+        my ( $content, $path ) = file($record) or next;
+        push @words, $odd_seals{"$target->{part}/$path"} // $seals{$content};
+    }
+    my $file = "$target->{part}.inventory";
+    sysopen my $handle, $file, O_WRONLY | O_CREAT | O_TRUNC, 0644 or failed($file);
+    print {$handle} map { "$_\0" } @words or failed($file);
+    close $handle or failed($file);
+}
+
 sub rename_target {
     my ($number) = @_;
     my ( $path, $part ) = @{ $targets[$number] }{qw(path part)};
@@ -368,13 +351,6 @@ sub rename_target {
     rename "$part.inventory", "$parent/." . basename($path) . '.inventory' or failed($path);
     rename $part, $path or failed($path);
     print "laid $number\n";
-}
-
-sub word {
-    local $/ = "\0";
-    my $word = <$in> // '';
-    chomp $word or die "the orders are cut off\n";
-    return $word;
 }
 
 sub answer {

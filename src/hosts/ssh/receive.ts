@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Command, Outcome } from '../host.ts'
+import { fencedRefusal } from '../fenced.ts'
 import { filesOf } from '../inventory/inventory.ts'
+import type { Fence } from '../operation.ts'
 import type { Consignment } from './consignment.ts'
 import type { Feed } from './session.ts'
 import { uploadFailure } from './upload-failure.ts'
@@ -13,15 +15,18 @@ export interface Delivery {
 }
 
 /** The command that receives a consignment on the host, and what it is fed with. */
-export function delivery(consignment: Consignment, packer: Feed['packer']): Delivery {
-  const { orders, files, wanted } = consignment
+export function delivery(
+  { orders, files, wanted }: Consignment,
+  { packer, fence }: { readonly packer: Feed['packer']; readonly fence: Fence | undefined },
+): Delivery {
+  const first = fence === undefined ? '' : ['fence', fence.root, fence.number].map((word) => `${word}\0`).join('')
   return {
     command: {
       program: 'perl',
       argv: ['-e', RECEIVE, ...(packer === undefined ? [] : [packer])],
       summary: `receive ${wanted.map(({ target }) => target).join(' ')}`,
     },
-    feed: { text: orders, files, ...(packer === undefined ? {} : { packer }) },
+    feed: { text: first + orders, files, ...(packer === undefined ? {} : { packer }) },
   }
 }
 
@@ -37,9 +42,18 @@ interface LaidTarget {
   readonly skipped: boolean
 }
 
+export interface Sent {
+  /** Of the host. */
+  readonly name: string
+  readonly consignment: Consignment
+  readonly fence: Fence | undefined
+}
+
 /** Reads what receive.pl said. Throws a Refusal when it did not come to its end. */
-export function readReceipt(name: string, consignment: Consignment, outcome: Outcome): Receipt {
+export function readReceipt({ name, consignment, fence }: Sent, outcome: Outcome): Receipt {
   const lines = outcome.stdout.split('\n').map((line) => line.split(' '))
+  const seen = lines.find(([word]) => word === 'fenced')?.[1]
+  if (seen !== undefined && fence !== undefined) throw fencedRefusal(`host ${name}, upload`, fence, Number(seen))
   const lacking = lines.flatMap(([word, content]) => (word === 'lack' && content !== undefined ? [content] : []))
   const bases = lines.some(([word]) => word === 'bases')
   if (lacking.length > 0 || bases) return { kind: 'surprise', lacking, bases }

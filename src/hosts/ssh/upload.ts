@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { refusal } from '../../problem/problem.ts'
 import type { Command, Host, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
+import type { Fence } from '../operation.ts'
 import type { Inventories } from '../inventory/inventories.ts'
 import { nextConsignment } from './consignment.ts'
 import type { Consignment, Doubts, Lying, Wanted } from './consignment.ts'
@@ -46,14 +47,14 @@ export interface UploadPort {
  */
 export function uploader(port: UploadPort): Host['uploadAll'] {
   const line: Line = { pace: undefined, hasZstd: undefined }
-  return async (parcels, { signal, shelf }: UploadOptions = {}) => {
+  return async (parcels, { signal, shelf, fence }: UploadOptions = {}) => {
     if (parcels.length === 0) return []
     const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
     const targets = parcels.map(({ target }) => posix.resolve(target))
     const survey = await ask(port, { targets, shelf }, options)
     const wanted = await openParcels(port, parcels, survey)
     const lying = await worthDrawingOn(port, { laid: survey.laid, wanted }, options)
-    const laid = await layAll({ port, line, survey, options }, wanted, lying)
+    const laid = await layAll({ port, line, survey, options, fence }, wanted, lying)
     return targets.map((target) => laid.get(target) ?? THERE)
   }
 }
@@ -73,6 +74,7 @@ interface Journey {
   readonly line: Line
   readonly survey: Survey
   readonly options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+  readonly fence: Fence | undefined
 }
 
 async function openParcels(
@@ -120,11 +122,11 @@ async function layAll(
 }
 
 async function send(journey: Journey, consignment: Consignment): Promise<Receipt> {
-  const { port, line, options } = journey
+  const { port, line, options, fence } = journey
   const packer = await packerFor(journey, consignment)
-  const { command, feed } = delivery(consignment, packer)
+  const { command, feed } = delivery(consignment, { packer, fence })
   const outcome = await port.remote(command, { ...options, feed })
-  const receipt = readReceipt(port.name, consignment, outcome)
+  const receipt = readReceipt({ name: port.name, consignment, fence }, outcome)
   if (receipt.kind === 'laid' && packer === undefined && consignment.bytes >= MEASURABLE_BYTES) {
     line.pace = consignment.bytes / Math.max(1, receipt.receivedMs)
   }

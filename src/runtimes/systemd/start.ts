@@ -1,6 +1,6 @@
 import { act } from '../../hosts/act.ts'
 import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
-import type { Host } from '../../hosts/host.ts'
+import { slotUnit } from '../../hosts/drover-host/units.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import { renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
@@ -17,6 +17,7 @@ import { isAlive } from './unit-state.ts'
 import { unitOperations } from './units.ts'
 
 const OVERHEAD_MS = 60_000
+const SHOWN_LINES = 5
 
 /** One caller's wish. */
 export type StartRequest = readonly SlotSpec[]
@@ -39,7 +40,7 @@ export async function startSlots(
   const missing = uniqueSlots(wanted).filter((spec) => !runsAlready(spec, found))
   if (missing.length === 0) return refusals
   const trouble = await begin({ place, number, specs: missing, found })
-  return requests.map((request, index) => refusals[index] ?? notBegun(host, request, trouble))
+  return requests.map((request, index) => refusals[index] ?? notBegun(place, request, trouble))
 }
 
 interface Beginning {
@@ -57,7 +58,7 @@ interface Trouble {
 
 async function begin(beginning: Beginning): Promise<Trouble> {
   const { place, number, specs, found } = beginning
-  const { host, root } = place
+  const { host } = place
   const units = await unitOperations(place, specs, found)
   const drains = found.slots.map((slot) => ({ ...slot, drainMs: slot.spec?.drainMs ?? 0 }))
   const results = await act(host, fenceOf(place, number), startOperations(beginning, units), {
@@ -70,8 +71,16 @@ async function begin(beginning: Beginning): Promise<Trouble> {
   const last = results.at(-1)
   if (last === undefined || last.exitCode === 0) return { slots: [], said: '' }
   // What exited at once was started all the same.
-  const now = await survey(host, { ...place, root }, { slots: specs })
-  return { slots: now.slots.filter((slot) => !hasBegun(slot, found)), said: last.stderr.trim() }
+  const now = await survey(host, place, { slots: specs })
+  const slots = now.slots.filter((slot) => !hasBegun(slot, found))
+  return { slots, said: `${last.stderr.trim()}\n${await complaints(place, slots)}`.trim() }
+}
+
+/** What systemd wrote to the journal: `systemctl` only says that it did. */
+async function complaints(place: SystemdPlace, slots: readonly SurveyedSlot[]): Promise<string> {
+  const units = slots.map(({ service, slot }) => `UNIT=${slotUnit(place, service, slot)}`)
+  const argv = ['--quiet', '--no-pager', '--output=cat', '--priority=warning', `--lines=${SHOWN_LINES}`, ...units]
+  return slots.length === 0 ? '' : (await place.host.run({ program: 'journalctl', argv })).stdout.trim()
 }
 
 /**
@@ -116,15 +125,15 @@ function hasBegun(slot: SurveyedSlot, before: Survey): boolean {
   return isAlive(slot.unit) || (slot.unit.startedAt !== undefined && slot.unit.startedAt !== earlier)
 }
 
-function notBegun(host: Host, request: StartRequest, { slots, said }: Trouble): Refusal | undefined {
+function notBegun(place: SystemdPlace, request: StartRequest, { slots, said }: Trouble): Refusal | undefined {
   const problems = request
     .filter((spec) => slots.some((slot) => sameSlot(slot, spec)))
     .map((spec) =>
       problem(
         'runtimes/not-begun',
-        `host ${host.name}, ${slotName(spec)}`,
+        `host ${place.host.name}, ${slotName(spec)}`,
         `systemd did not start it: ${said === '' ? 'it does not say why' : said}`,
-        `What does \`systemctl status '*-${spec.service}@${spec.slot}'\` say there?`,
+        `What does \`systemctl status ${slotUnit(place, spec.service, spec.slot)}\` say there?`,
       ),
     )
   return problems.length === 0 ? undefined : new Refusal(problems)

@@ -172,6 +172,16 @@ describe('systemd and what happens on a host', { skip }, () => {
     assert.notEqual((await look(bench, spec)).state, 'running')
   })
 
+  test('why systemd does not start a slot is told in its own words', async (t) => {
+    const bench = await systemdBench(t, lab, [['NO_CHARACTER', '\uFFFE']])
+    const spec = await bench.spec('backend', 'serves')
+
+    const problem = await problemOf(bench.runtime.start(bench.host, fence(bench), [spec]))
+
+    assert.equal(problem.code, 'runtimes/not-begun')
+    assert.match(problem.what, /Failed to load environment files/)
+  })
+
   const withoutRoot: readonly [what: string, breakIt: string, code: string][] = [
     ['without a rule of sudo', 'mv /etc/sudoers.d/drover /var/tmp/', 'hosts/sudo-password'],
     ['without the helper', `mv ${HELPER_PATH} /var/tmp/`, 'hosts/no-helper'],

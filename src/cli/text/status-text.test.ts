@@ -41,6 +41,17 @@ backend  ready      #12  a1b2c3d   a     3080         0  30 s
 config   ready      #12  a1b2c3d   a     3080         0  30 s  warm`,
     )
   })
+
+  it('tells what a service uses where that is known', () => {
+    const slot = { service: 'backend', slot: 'a', state: 'running', restarts: 0, memoryBytes: 56_700_000 } as const
+
+    assert.equal(
+      status([row('backend', 'local', { slot })]),
+      `
+SERVICE  STATE  RELEASE  ARTIFACT  SLOT  PORT  RESTARTS  MEMORY
+backend  ready      #12  a1b2c3d   a     3080         0   55 MB`,
+    )
+  })
 })
 
 describe('the status of several hosts', () => {

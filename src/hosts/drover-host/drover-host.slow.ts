@@ -8,97 +8,21 @@ import { whatIsMissing } from '../../../lab/needs.ts'
 import { DEPLOY_USER, makeReady } from '../../../lab/ready-host.ts'
 import type { Host, Outcome } from '../host.ts'
 import { HELPER_PATH, HELPER_SHA256, HELPER_VERSION, asRoot } from './drover-host.ts'
+import {
+  FINE_FOR_ROUTER,
+  ROOT,
+  ROUTER,
+  ROUTER_TEXT,
+  SLOT_TEXT,
+  TEMPTING,
+  UNIT,
+  instead,
+  inUnitSection,
+} from './trial-units.ts'
 import { unitStream } from './units.ts'
 
 const missing = await whatIsMissing()
 const skip = missing.length > 0 ? `the lab cannot run: ${missing.join('; ')}` : false
-
-const ROOT = '/srv/drover/shop/prod'
-const UNIT = 'shop-prod-web@.service'
-const ROUTER = 'shop-prod-router.service'
-
-const SLOT_TEXT = `# Written by Drover for shop/prod.
-[Unit]
-Description=shop/prod web, slot %i
-ConditionPathExists=${ROOT}/slots/web/%i/wanted
-
-[Service]
-User=drover-services
-Type=exec
-EnvironmentFile=/etc/drover/environments/shop-prod-web@%i.env
-ExecStart=/bin/sh ${ROOT}/slots/web/%i/run
-Restart=always
-NoNewPrivileges=yes
-`
-
-const ROUTER_TEXT = `# Written by Drover for shop/prod.
-[Unit]
-Description=shop/prod router
-
-[Service]
-User=${DEPLOY_USER}
-Type=forking
-PIDFile=${ROOT}/router/nginx.pid
-ExecStart=/usr/sbin/nginx -p ${ROOT}/router -c ${ROOT}/router/nginx.conf
-Restart=on-failure
-`
-
-/** What the router may run: it is the deploy user anyway. */
-const FINE_FOR_ROUTER: readonly string[] = [
-  'ExecStartPre=/bin/true',
-  'ExecStart=/bin/sh /tmp/run',
-  `ExecStart=/bin/sh ${ROOT}/slots/web/../../../run`,
-]
-
-/** A line of a unit that the deploy user would like to have, instead of the one that begins as it does or at the end. */
-const TEMPTING: readonly string[] = [
-  'User=root',
-  'User=',
-  'User=0',
-  'Group=root',
-  'SupplementaryGroups=shadow',
-  'DynamicUser=yes',
-  'PermissionsStartOnly=yes',
-  'ExecStartPre=+/bin/cp /bin/sh /tmp/rootsh',
-  'ExecStartPre=/bin/true',
-  'ExecStopPost=!/bin/true',
-  `ExecStart=+/bin/sh ${ROOT}/slots/web/%i/run`,
-  `ExecStart=!!/bin/sh ${ROOT}/slots/web/%i/run`,
-  'ExecStart=/bin/sh /tmp/run',
-  `ExecStart=/bin/sh ${ROOT}/slots/web/../../../run`,
-  `ExecStart=/bin/sh ${ROOT}/slots/web/%i/run ; +/bin/sh`,
-  `ExecStart=/bin/sh ${ROOT}/slots/other/%i/run`,
-  'EnvironmentFile=/etc/shadow',
-  `EnvironmentFile=${ROOT}/slots/web/%i/env`,
-  'LoadCredential=all:/etc/shadow',
-  'AmbientCapabilities=CAP_SYS_ADMIN',
-  'CapabilityBoundingSet=CAP_SYS_ADMIN',
-  'SecureBits=keep-caps',
-  'StateDirectory=../../etc',
-  'StateDirectory=drover/shop-other',
-  'ReadWritePaths=/etc',
-  `ReadWritePaths=${ROOT}/../../../etc`,
-  'BindPaths=/etc:/srv/etc',
-  'RootDirectory=/srv/drover',
-  'StandardOutput=append:/etc/passwd',
-  'WorkingDirectory=/root',
-  'PIDFile=/run/sshd.pid',
-  `PIDFile=${ROOT}/router/passwd`,
-  'Environment=LD_PRELOAD=/srv/drover/evil.so',
-  'ConditionPathExists=|!/etc/shadow',
-  'OnFailure=poweroff.target',
-  'Restart=always \\',
-  ' Restart=always',
-  'Restart=always\r',
-  'Restart=always\0',
-  'Descriptïon=x',
-  '; User=root',
-  '.include /tmp/unit',
-  '[Install]',
-  '[Socket]',
-  'Alias=ssh.service',
-  'NoNewPrivileges=no',
-]
 
 const NOT_NAMES = ['', '-rf', '..', 'a/b', 'a b', 'a\nb', 'a\n', 'A', 'a;id', '$(id)', '*', 'a@b', 'x'.repeat(200)]
 
@@ -448,16 +372,3 @@ ls /run/drover-host* 2>/dev/null | grep -v lock$`
     return machine.inside(['sh', '-c', `${list}; true`])
   }
 })
-
-/** The text with this line instead of the one that sets the same. */
-function instead(text: string, line: string): string {
-  const key = line.slice(0, line.indexOf('=') + 1)
-  const lines = text.split('\n')
-  const at = lines.findIndex((one) => key !== '' && one.startsWith(key))
-  if (at === -1) return `${text}${line}\n`
-  return lines.with(at, line).join('\n')
-}
-
-function inUnitSection(text: string, line: string): string {
-  return text.replace(`${line}\n`, '').replace('[Unit]\n', `[Unit]\n${line}\n`)
-}

@@ -21,12 +21,15 @@ import { startEmbeddedPostgres } from './journal/embedded-postgres.ts'
 import { NO_FAULTS } from './journal/faults.ts'
 import type { FaultPoints } from './journal/faults.ts'
 import { migrate } from './journal/migrate.ts'
-import type { Language } from './manifest/fleet.ts'
+import type { HostDefinition, Language } from './manifest/fleet.ts'
 import { refusal } from './problem/problem.ts'
+import { breakGlass, findRoot } from './release/break-glass.ts'
+import type { GlassReport } from './release/break-glass.ts'
 import type { Context, SecretSource } from './release/context.ts'
 import type { ControlPlane } from './release/control-plane.ts'
 import { healReturned, startHealing } from './release/heal-returned.ts'
 import { hostMarks } from './release/host-marks.ts'
+import type { HostRecord } from './release/host-record.ts'
 import type { HostOperations } from './release/host-operations.ts'
 import { makeControlPlane, startForgotten } from './release/make-control-plane.ts'
 import { makeHostOperations } from './release/make-host-operations.ts'
@@ -175,10 +178,6 @@ async function makeContext(
   { sql, records, local, hosts }: Parts,
   { worker, epoch }: Identity,
 ): Promise<Context> {
-  const pm2 = pm2Runtime(options.programs?.pm2 === undefined ? {} : { program: options.programs.pm2 })
-  const runtimes = { pm2: () => pm2, systemd: perEnvironment(systemdRuntime) }
-  const nginx = options.programs?.nginx === undefined ? {} : { program: options.programs.nginx }
-  const routers = { nginx: perEnvironment((owner) => nginxRouter({ ...nginx, owner })) }
   const builders: Record<Language, Builder> = {
     node: nodeBuilder,
     go: goBuilder,
@@ -197,8 +196,7 @@ async function makeContext(
     host: (definition) => hosts.of(definition),
     address: (definition) => hosts.address(definition),
     buildHost: local,
-    runtime: (name, environment) => named(runtimes, 'runtime', name)(environment),
-    router: (name, environment) => named(routers, 'router', name)(environment),
+    ...hostDrivers(options.programs),
     builder: (language) => builders[language],
     repository: (_fleet, url) => {
       const opened =
@@ -214,6 +212,60 @@ async function makeContext(
     },
     reach: (point) => (options.faults ?? NO_FAULTS).reach(point),
     log: options.log,
+  }
+}
+
+/** What runs and routes on hosts, by name. */
+function hostDrivers(programs: ControlPlaneOptions['programs'] = {}): Pick<Context, 'runtime' | 'router'> {
+  const pm2 = pm2Runtime(programs.pm2 === undefined ? {} : { program: programs.pm2 })
+  const runtimes = { pm2: () => pm2, systemd: perEnvironment(systemdRuntime) }
+  const nginx = programs.nginx === undefined ? {} : { program: programs.nginx }
+  const routers = { nginx: perEnvironment((owner) => nginxRouter({ ...nginx, owner })) }
+  return {
+    runtime: (name, environment) => named(runtimes, 'runtime', name)(environment),
+    router: (name, environment) => named(routers, 'router', name)(environment),
+  }
+}
+
+export interface GlassOptions extends Pick<ControlPlaneOptions, 'folder' | 'programs' | 'ssh'> {
+  readonly host: HostDefinition
+  readonly environment: string
+  readonly fleet?: string
+  /** The environment's folder on the host; absent: it is looked for. */
+  readonly root?: string
+  /** The release to go back to; absent: the one before the live one. */
+  readonly to?: number
+  readonly signal: AbortSignal
+  readonly say: (line: string) => void
+}
+
+/** Takes one host back when there is nothing but the host: neither control plane nor database. */
+export async function breakGlassOn(options: GlassOptions): Promise<GlassReport> {
+  const local = localHost()
+  const { folder, ssh, signal, say, environment, fleet } = options
+  const hosts = hostPool({
+    local,
+    run: (command, runOptions) => local.run(command, runOptions),
+    folder,
+    ...(ssh === undefined ? {} : { ssh }),
+  })
+  try {
+    const host = hosts.of(options.host)
+    const root = options.root ?? (await findRoot(host, { environment, ...(fleet === undefined ? {} : { fleet }) }))
+    const { runtime, router } = hostDrivers(options.programs)
+    const glass = {
+      host,
+      root,
+      runtime: (record: HostRecord) => runtime(record.runtime, record),
+      router: (record: HostRecord) => router(record.router, record),
+      now: () => Date.now(),
+      signal,
+      say,
+    }
+    return await breakGlass(glass, options.to)
+  } finally {
+    await hosts.close()
+    await local.close()
   }
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runDrover } from './cli/run.ts'
-import type { ServerOptions } from './cli/surroundings.ts'
+import type { GlassOptions, ServerOptions } from './cli/surroundings.ts'
+import type { GlassReport } from './release/break-glass.ts'
 
 /** The program `drover`. What a control plane is made of is loaded only when one is to run: the clients start quickly. */
 const version = versionOf(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
@@ -15,6 +16,7 @@ process.exitCode = await runDrover(process.argv.slice(2), {
   version,
   self: [process.execPath, import.meta.filename],
   startServer,
+  breakGlass,
   onInterrupt: (callback) => {
     process.on('SIGINT', callback)
     return () => process.off('SIGINT', callback)
@@ -51,6 +53,11 @@ async function startServer({ host, port, home, databaseUrl, sshConfig, ready }: 
         ...(point === undefined || point === '' ? {} : { faults: dieAt(point) }),
       }),
   })
+}
+
+async function breakGlass({ sshConfig, ...options }: GlassOptions): Promise<GlassReport> {
+  const { breakGlassOn } = await import('./drivers.ts')
+  return breakGlassOn({ ...options, ...(sshConfig === undefined ? {} : { ssh: { configFile: sshConfig } }) })
 }
 
 function versionOf(text: string): string {

@@ -61,3 +61,9 @@ export interface HostsBootstrapOptions {
   readonly key?: string
   readonly yes?: boolean
 }
+export interface BreakGlassOptions {
+  readonly host: string
+  readonly to?: string
+  readonly root?: string
+  readonly fleet?: string
+}

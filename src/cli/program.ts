@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { acting } from './declarations/act.ts'
+import { declareBreakGlass } from './declarations/break-glass.ts'
 import { declareControlPlaneCommands } from './declarations/control-plane.ts'
 import { declareHostCommands } from './declarations/hosts.ts'
 import { declareManifestCommands } from './declarations/manifest.ts'
@@ -43,6 +44,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: ExitCode)
   declareReleaseCommands(program, act)
   declareRunningCommands(program, act)
   declareHostCommands(program, act)
+  declareBreakGlass(program, act)
   declareControlPlaneCommands(program, act)
   return program
 }

@@ -55,6 +55,7 @@ function nowhere(): Parameters<typeof buildProgram>[0] {
     version: '',
     self: [],
     startServer: async () => {},
+    breakGlass: () => Promise.reject(new Error('help acts on no host')),
     onInterrupt: () => () => {},
   }
 }

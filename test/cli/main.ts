@@ -44,6 +44,7 @@ process.exitCode = await runDrover(process.argv.slice(2), {
   version,
   self: [process.execPath, import.meta.filename],
   startServer,
+  breakGlass: () => Promise.reject(new Error('no host is known here')),
   onInterrupt: (callback) => {
     process.on('SIGINT', callback)
     return () => void process.off('SIGINT', callback)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { runDrover } from '../../src/cli/run.ts'
+import type { Surroundings } from '../../src/cli/surroundings.ts'
 import type { HostOperations } from '../../src/release/host-operations.ts'
 import { Secret } from '../../src/secrets/secret.ts'
 import { createApp } from '../../src/server/app.ts'
@@ -130,6 +131,8 @@ export function cleanEnvironment(): Record<string, string> {
 export interface Place {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  /** What breaking the glass does; absent: nothing is known of any host. */
+  readonly breakGlass?: Surroundings['breakGlass']
 }
 
 /** A command line that runs in this process, in streams of its own. */
@@ -157,6 +160,7 @@ export function startDrover(place: Place, words: readonly string[]): Running {
   }
   const interrupts = new EventEmitter()
   const code = runDrover(words, {
+    breakGlass: ({ host, to = 1 }) => Promise.resolve({ host: host.name, to, services: [] }),
     ...place,
     stdin,
     stdout,

@@ -148,7 +148,7 @@ export function permitsInMemory(epoch: () => Promise<number>): Permits {
       const now = await epoch()
       const held = permits.get(keyOf(environment))
       if (held?.holder === holder && held.epoch === now) return held.number
-      last += 1
+      last = Math.max(last + 1, Date.now())
       permits.set(keyOf(environment), { holder, epoch: now, number: last })
       return last
     },
@@ -157,7 +157,7 @@ export function permitsInMemory(epoch: () => Promise<number>): Permits {
       const held = permits.get(keyOf(environment))
       if (held?.holder !== holder) throw refusal('release/permit-lost', keyOf(environment), `${holder} has no permit`)
       if (held.epoch < now) {
-        last += 1
+        last = Math.max(last + 1, Date.now())
         permits.set(keyOf(environment), { holder, epoch: now, number: last })
         return last
       }

@@ -1,6 +1,7 @@
 import type { Command, Host, Probe, ProbeAnswer } from '../../src/hosts/host.ts'
 import { printingHost } from '../../src/hosts/printing/printing-host.ts'
 import { memoryEngine } from '../../src/journal/memory/memory-engine.ts'
+import type { BrokenGlass } from '../../src/release/break-glass.ts'
 import type { Context } from '../../src/release/context.ts'
 import { healReturned } from '../../src/release/heal-returned.ts'
 import { makeControlPlane } from '../../src/release/make-control-plane.ts'
@@ -41,6 +42,8 @@ export interface SeveralHosts {
   peers(host: string, service: string): readonly string[]
   /** As if the process were killed and started again; what it has under way goes on, as that of a paused one would. */
   crash(): void
+  /** A host as one meets it when there is nothing else. */
+  brokenGlass(host: string): BrokenGlass & { readonly said: readonly string[] }
   /** From now on this host says of a slot's artifact what it is told to. */
   pretend(host: string, service: string, artifact: string): void
 }
@@ -107,6 +110,7 @@ export async function severalHosts(options: SeveralHostsOptions): Promise<Severa
       await healReturned({ context, controlPlane }, Date.now() + laterMs)
       for (const release of await records.open(ENVIRONMENT)) await ended(release)
     },
+    brokenGlass: (host) => machines.brokenGlass(host),
     crash: () => engine.crashAndResume(),
     status: () => controlPlane.status(ENVIRONMENT),
     answers: (host) => machines.answers(host),
@@ -128,6 +132,7 @@ class Machines {
   readonly #routes = new Map<string, readonly Route[]>()
   readonly #pending = new Map<string, RouteSet>()
   readonly #pretended = new Map<string, string>()
+  readonly #files = new Map<string, string>()
 
   constructor(wires: Net, behave: (spec: SlotSpec, host: string) => Behaviour) {
     this.#net = wires
@@ -172,7 +177,13 @@ class Machines {
           if (token !== undefined) this.#pending.set(`${host.name} ${token.open()}`, set)
         }),
       switch: (host, fence, set) => over(host, () => sets.switch(host, fence, set)),
-      settle: (host, fence, set, besides) => over(host, () => sets.settle(host, fence, set, besides)),
+      settle: (host, fence, set, besides) =>
+        over(host, async () => {
+          await sets.settle(host, fence, set, besides)
+          for (const each of besides) {
+            if (each.kind === 'write') this.#files.set(`${host.name} ${each.path}`, String(each.content))
+          }
+        }),
       prune: (host, fence, keep) => over(host, () => sets.prune(host, fence, keep)),
       observe: (host, root) => over(host, () => sets.observe(host, root)),
       traffic: (host, root, from, to) => over(host, () => sets.traffic(host, root, from, to)),
@@ -188,6 +199,20 @@ class Machines {
 
   pretend(host: string, service: string, artifact: string): void {
     this.#pretended.set(`${host} ${service}`, artifact)
+  }
+
+  brokenGlass(name: string): BrokenGlass & { readonly said: readonly string[] } {
+    const said: string[] = []
+    return {
+      host: this.host(name),
+      root: ROOT,
+      runtime: () => this.runtime,
+      router: () => this.router,
+      now: () => Date.now(),
+      signal: new AbortController().signal,
+      say: (line) => void said.push(line),
+      said,
+    }
   }
 
   peers(host: string, service: string): readonly string[] {
@@ -212,7 +237,7 @@ class Machines {
   }
 
   #made(name: string): Host {
-    const printing = printingHost({ name, answer: said })
+    const printing = printingHost({ name, answer: (command) => said(command) ?? this.#read(name, command) })
     const ask = <T>(work: () => Promise<T>): Promise<T> => this.#net.ask(name, work)
     return {
       ...printing,
@@ -220,6 +245,13 @@ class Machines {
       uploadAll: (parcels, options) => ask(() => printing.uploadAll(parcels, options)),
       probe: (probes) => ask(() => Promise.all(probes.map((probe) => this.#answer(name, probe)))),
     }
+  }
+
+  #read(name: string, { summary, argv }: Command): { stdout: string } | undefined {
+    if (argv[1]?.includes('/fence') === true) return { stdout: '0\n' }
+    if (summary !== 'read the releases') return undefined
+    const records = [...this.#files].filter(([file]) => file.startsWith(`${name} ${ROOT}/releases/`))
+    return { stdout: records.map(([, content]) => `${content.replaceAll('\n', '')}\n`).join('') }
   }
 
   #ask(host: Host, port: number | undefined): ProbeAnswer {

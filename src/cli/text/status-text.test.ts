@@ -84,11 +84,14 @@ config   web-3         ready           ffff000   a     3080         0  30 s     
         [
           { host: 'web-1', reachable: false, router: 'stopped', problem: 'did not answer in time', behind },
           { host: 'web-2', reachable: true, router: 'stopped', release: 12 },
+          { host: 'web-3', reachable: true, router: 'running', release: 9 },
+          { host: 'web-4', reachable: true, router: 'running', release: 13 },
         ],
       ),
       `✗ host web-1 cannot be reached: did not answer in time
 ! host web-1 was left out of release 11: others send it nothing until \`drover hosts heal staging web-1\`
-✗ the router on host web-2 is stopped`,
+✗ the router on host web-2 is stopped
+! on host web-3 the set of release 9 is live`,
     )
   })
 })

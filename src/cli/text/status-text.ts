@@ -54,6 +54,10 @@ function hostTrouble(
     ...(host.reachable && live !== undefined && host.router === 'stopped'
       ? [red(`✗ the router on host ${host.host} is stopped`)]
       : []),
+    // A release that healed the host has a higher number than the live one.
+    ...(behind === undefined && live !== undefined && host.release !== undefined && host.release < live.number
+      ? [yellow(`! on host ${host.host} the set of release ${host.release} is live`)]
+      : []),
     ...(behind === undefined
       ? []
       : [

@@ -6,7 +6,8 @@
 #   drover-host units <fleet> <environment> <root>        lays the units on stdin, each after a line `=== <file name>`:
 #                                                         <fleet>-<environment>-<service>@.service, and
 #                                                         <fleet>-<environment>-router.service; enables them for the
-#                                                         next boot. Nothing is done when all lie there already.
+#                                                         next boot. Nothing is done when all lie there already and
+#                                                         systemd has read them.
 #   drover-host start <fleet> <environment> <slot>...     starts slots (`backend@a`) together; returns when systemd has
 #                                                         executed them. Their environments come on stdin, each a line
 #                                                         `<slot> <bytes>` and so many bytes of lines NAME="value".
@@ -15,6 +16,8 @@
 #   drover-host restart|reset-failed <fleet> <environment> <slot>...
 #   drover-host kill <fleet> <environment> <signal> <slot>...     TERM, INT, HUP, QUIT, USR1, USR2 or KILL, to all
 #   drover-host router <fleet> <environment> start|stop|restart|reload
+#   drover-host enable <fleet> <environment>              enables again, for the next boot, the units that lie there
+#   drover-host environments <fleet> <environment> <slot>...      of each slot that has an environment, a line of sha256sum
 #   drover-host remove <fleet> <environment>              stops and removes every unit of the environment
 #   drover-host listeners <port>...                       who listens: lines `<port> <pid> <program> <unit or ->`
 #
@@ -28,7 +31,7 @@
 # - Nothing is read or written as root where the caller can lay a link: texts come on stdin, environments are kept
 #   below /etc/drover, since systemd reads them as root.
 # - sudo passes on nothing of the caller's environment that matters here, and says who called.
-VERSION=1
+VERSION=2
 SERVICE_USER=drover-services
 UNITS=/etc/systemd/system
 ENVIRONMENTS=/etc/drover/environments
@@ -272,9 +275,25 @@ lay_units() {
   done
   changed=
   for name in $names; do cmp -s "$work/units/$name" "$UNITS/$name" || changed="$changed $name"; done
-  if [ -n "$changed" ]; then : >"$RELOAD" || exit 1; fi
+  if [ -n "$changed" ] || is_unread; then : >"$RELOAD" || exit 1; fi
   for name in $changed; do lay_unit "$name" || exit 1; done
-  [ -e "$RELOAD" ] || return 0
+  if [ -e "$RELOAD" ]; then enable_names; fi
+}
+
+# Whether somebody has touched one of $names since systemd read it.
+is_unread() {
+  instances=
+  for name in $names; do
+    case $name in
+      *@.service) instances="$instances ${name%.service}a.service ${name%.service}b.service" ;;
+      *) instances="$instances $name" ;;
+    esac
+  done
+  systemctl show --property=NeedDaemonReload -- $instances | grep -q yes
+}
+
+# What boots from now on, of $names.
+enable_names() {
   for name in $names; do
     case $name in
       *@.service)
@@ -285,6 +304,28 @@ lay_units() {
     esac
   done
   lay_target && sync -f "$UNITS" && systemctl daemon-reload && rm -f "$RELOAD"
+}
+
+enable_all() {
+  make_work /run/drover-host
+  exec 9>"$LOCK" && flock 9 || exit 1
+  names=
+  for file in "$UNITS/$prefix"-*@.service "$UNITS/$prefix-router.service"; do
+    if is_ours "${file##*/}"; then names="$names ${file##*/}"; fi
+  done
+  [ -n "$names" ] || return 0
+  ! is_foreign "$prefix.target" || refuse foreign "$found was not made by Drover for this environment"
+  : >"$RELOAD" || exit 1
+  enable_names
+}
+
+# A caller who starts slots has had these texts in hand.
+show_environments() {
+  take_slots "$@"
+  set --
+  for unit in $units; do set -- "$@" "${unit%.service}.env"; done
+  if [ $# -gt 0 ] && cd "$ENVIRONMENTS" 2>/dev/null; then sha256sum -- "$@" 2>/dev/null; fi
+  return 0
 }
 
 start_slots() {
@@ -391,7 +432,7 @@ case $verb in
     show_listeners "$@"
     exit
     ;;
-  units | start | stop | restart | reset-failed | kill | router | remove) ;;
+  units | enable | start | stop | restart | reset-failed | kill | environments | router | remove) ;;
   *) usage "cannot ${verb%%[!a-z-]*}" ;;
 esac
 [ "$(id -u)" = 0 ] || usage 'must be run as root'
@@ -419,6 +460,11 @@ case $verb in
     take_slots "$@"
     [ -z "$units" ] || systemctl kill --signal="SIG$signal" $units
     ;;
+  environments)
+    strict=no
+    show_environments "$@"
+    ;;
+  enable) enable_all ;;
   router) act_on_router "$@" ;;
   remove) remove_all ;;
 esac

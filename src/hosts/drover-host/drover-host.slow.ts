@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { asHost } from '../../../lab/as-host.ts'
 import type { LabHost } from '../../../lab/lab-host.ts'
@@ -60,6 +61,36 @@ describe('the helper, called by the deploy user', { skip }, () => {
     assert.match(laid, /multi-user\.target\.wants\/shop-prod\.target/)
     assert.equal(await state(), laid)
     assert.equal(await machine.inside(['cat', `/etc/systemd/system/${UNIT}`]), SLOT_TEXT)
+  })
+
+  test('lays again what somebody has touched, and what is to boot', async () => {
+    await lay(UNIT, SLOT_TEXT)
+    const laid = await state()
+    await machine.inside(['sh', '-c', `echo '# x' >>/etc/systemd/system/${UNIT} && systemctl daemon-reload`])
+    await lay(UNIT, SLOT_TEXT)
+    await machine.inside(['sh', '-c', `cd /etc/systemd/system && cat ${UNIT} >x && mv x ${UNIT}`])
+    const touched = await unread()
+    await lay(UNIT, SLOT_TEXT)
+    const reread = await unread()
+    await machine.inside(['sh', '-c', 'cd /etc/systemd/system && rm -r shop-prod.target* */shop-prod.target'])
+
+    const enabled = await helper(['enable', 'shop', 'prod'])
+
+    assert.deepEqual([enabled.exitCode, touched, reread], [0, 'yes', 'no'], enabled.stderr)
+    assert.deepEqual(namesIn(await state()), namesIn(laid))
+    assert.equal(await machine.inside(['cat', `/etc/systemd/system/${UNIT}`]), SLOT_TEXT)
+  })
+
+  test('tells digests of the environments of its own slots', async () => {
+    await lay(UNIT, SLOT_TEXT)
+    await start('web@a 6\nA="b"\n', ['web@a'])
+
+    const own = await helper(['environments', 'shop', 'prod', 'web@a', 'web@b', 'other@a'])
+    const others = await helper(['environments', 'shop', 'test', 'web@a'])
+
+    const digest = createHash('sha256').update('A="b"\n').digest('hex')
+    assert.deepEqual([own.exitCode, own.stdout], [0, `${digest}  shop-prod-web@a.env\n`], own.stderr)
+    assert.deepEqual([others.exitCode, others.stdout], [0, ''])
   })
 
   test('lays the router as the user who called', async () => {
@@ -153,6 +184,8 @@ describe('the helper, called by the deploy user', { skip }, () => {
         ['stop', 'shop', 'prod', `${name}@a`],
         ['start', 'shop', 'prod', name],
         ['router', name, 'prod', 'stop'],
+        ['enable', name, 'prod'],
+        ['environments', 'shop', 'prod', `${name}@a`],
       ]),
       ['stop', 'shop', 'prod', 'web@c'],
       ['stop', 'shop', 'prod', 'web'],
@@ -365,6 +398,11 @@ Environment=HOME=/var/lib/drover/shop-prod-web
     return helper(['start', 'shop', 'prod', ...slots], stdin)
   }
 
+  async function unread(): Promise<string> {
+    const show = ['systemctl', 'show', '--property=NeedDaemonReload', '--value', UNIT.replace('@', '@a')]
+    return (await machine.inside(show)).trim()
+  }
+
   /** Every file that systemd would read, and whether it has read it. */
   function state(): Promise<string> {
     const list = `find /etc/systemd /lib/systemd/system /run/systemd/system -exec ls -ld --time-style=full-iso {} + | sort
@@ -372,3 +410,7 @@ ls /run/drover-host* 2>/dev/null | grep -v lock$`
     return machine.inside(['sh', '-c', `${list}; true`])
   }
 })
+
+function namesIn(listing: string): string[] {
+  return listing.split('\n').map((line) => line.replace(/^.* (?=\/)/, ''))
+}

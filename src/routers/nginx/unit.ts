@@ -1,4 +1,5 @@
 import { AS_ROOT_FUNCTION, HELPER_PATH } from '../../hosts/drover-host/drover-host.ts'
+import { sealed } from '../../hosts/drover-host/seal.ts'
 import { routerUnit, UNIT_FOLDER, unitHeader, unitStream } from '../../hosts/drover-host/units.ts'
 import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Operation } from '../../hosts/operation.ts'
@@ -18,7 +19,7 @@ export interface RouterUnit extends UnitOwner {
 export function renderUnit(unit: RouterUnit): string {
   const { fleet, environment, root, program, user } = unit
   const { folder, configuration } = prefixOf(root)
-  return `${unitHeader(unit)}
+  return sealed(`${unitHeader(unit)}
 # Changes by hand are lost with the next release; what is to stay goes into a drop-in: systemctl edit ${routerUnit(unit)}
 
 [Unit]
@@ -57,7 +58,7 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
-`
+`)
 }
 
 export function unitPath(owner: UnitOwner): string {

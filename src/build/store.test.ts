@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { appendFile, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { takeInventory } from '../hosts/inventory/take-inventory.ts'
 import { buildService, lookUp } from './build-service.ts'
 import type { BuildOrder } from './build-service.ts'
 import { commandBuilder } from './command/builder.ts'
@@ -113,6 +114,20 @@ describe('artifact store', () => {
     await appendFile(join(artifact.folder, 'services/shop/out'), ' ')
 
     assert.deepEqual([sound, await trial.store.verify(artifact)], [true, false])
+  })
+
+  it('knows what an artifact holds, and believes its record only when that gives its name', async () => {
+    const { artifact } = await buildService(order('a'))
+    const inventory = await trial.store.inventoryOf(artifact)
+    assert.deepEqual(inventory, await takeInventory(artifact.folder))
+    for (const damage of ['', 'd other\0', `${inventory.records[0]}\0`]) {
+      await writeFile(join(artifact.folder, '../inventory'), damage)
+
+      assert.deepEqual(await trial.store.inventoryOf(artifact), inventory)
+    }
+    await appendFile(join(artifact.folder, 'services/shop/out'), ' ')
+
+    assert.equal((await refusalOf(trial.store.inventoryOf(artifact))).problems[0]?.code, 'build/altered')
   })
 
   it('gives the folder of what it has, and says what it has not', async () => {

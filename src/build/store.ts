@@ -1,13 +1,14 @@
 import { hash, randomUUID } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { errorCode } from '../hosts/error-code.ts'
 import type { Host } from '../hosts/host.ts'
+import { inventoryText, readInventory } from '../hosts/inventory/inventory.ts'
+import type { Inventory } from '../hosts/inventory/inventory.ts'
+import { takeInventory } from '../hosts/inventory/take-inventory.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Artifact } from './artifact.ts'
-import { contentHash } from './content-hash.ts'
-import type { Digest } from './content-hash.ts'
 import { readJson, writeJson } from './json-file.ts'
 import { openLayers } from './layers.ts'
 import type { Layers } from './layers.ts'
@@ -22,6 +23,7 @@ const ID_DIGITS = 20
  *     inputs/<key>.json                 which artifact these inputs were built to
  *     artifacts/<service>/<id>/content/ what is laid on hosts
  *     artifacts/<service>/<id>/artifact.json
+ *     artifacts/<service>/<id>/inventory what is in it, which its name was made from
  *     layers/<key>/                     installed dependencies, see layers.ts
  *     cache/                            caches of the languages' own tools
  *     tmp/<process>-<…>/                builds under way; those of dead processes are removed when the store is opened
@@ -35,6 +37,8 @@ export interface ArtifactStore {
   get(service: string, id: string): Promise<Artifact | undefined>
   /** The folder to lay on hosts; a Refusal when the artifact is not there (any more). */
   folderOf(artifact: Pick<Artifact, 'service' | 'id'>): Promise<string>
+  /** What the folder held when it was built. A Refusal when neither the record of it nor the folder is that any more. */
+  inventoryOf(artifact: Pick<Artifact, 'service' | 'id'>): Promise<Inventory>
   /** Takes the content of a scratch folder as an artifact and remembers its inputs. Equal content is kept once. */
   add(built: NewArtifact): Promise<Artifact>
   /** Reads every byte of an artifact again; false when it is not what its name says. */
@@ -52,8 +56,8 @@ export interface NewArtifact extends Omit<Artifact, 'id' | 'folder' | 'bytes'> {
   readonly inputs: string
   /** A folder from `scratch()`; its `content/` becomes the artifact's. */
   readonly scratch: string
-  /** Digests of folders in the content that are known, by path relative to it. */
-  readonly digests: ReadonlyMap<string, Digest>
+  /** Folders in the content that need not be read, by path relative to it. */
+  readonly known: ReadonlyMap<string, Inventory>
 }
 
 export interface PruneOptions {
@@ -91,6 +95,17 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
     return record === undefined ? undefined : { ...record, folder: join(place(service, id), 'content') }
   }
 
+  async function mustHave({ service, id }: Pick<Artifact, 'service' | 'id'>): Promise<Artifact> {
+    const artifact = await get(service, id)
+    if (artifact !== undefined) return artifact
+    throw refusal(
+      'build/no-artifact',
+      `artifact ${service}/${id}`,
+      'is not in the store',
+      'Build it again by releasing its commit.',
+    )
+  }
+
   const scratch = async (): Promise<string> => {
     const path = join(folder, 'tmp', `${owner}-${randomUUID().slice(0, 8)}`)
     await mkdir(path)
@@ -105,28 +120,33 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
       const known = await readJson(inputsFile(inputs), inputsRecord)
       return known === undefined ? undefined : await get(known.service, known.id)
     },
-    async folderOf({ service, id }) {
-      const artifact = await get(service, id)
-      if (artifact === undefined) {
-        throw refusal(
-          'build/no-artifact',
-          `artifact ${service}/${id}`,
-          'is not in the store',
-          'Build it again by releasing its commit.',
-        )
-      }
-      return artifact.folder
+    folderOf: async (artifact) => (await mustHave(artifact)).folder,
+    async inventoryOf(wanted) {
+      const artifact = await mustHave(wanted)
+      const text = await readFile(join(artifact.folder, '..', 'inventory'), 'utf8').catch(() => '')
+      const recorded = readInventory(text)
+      if (recorded !== undefined && artifactId(recorded, artifact) === artifact.id) return recorded
+      // A power cut may have torn the record; what counts is what is there.
+      const found = await takeInventory(artifact.folder)
+      if (artifactId(found, artifact) === artifact.id) return found
+      throw refusal(
+        'build/altered',
+        `artifact ${artifact.service}/${artifact.id}`,
+        'is no longer what was built: its files have been written to',
+        'Remove its folder from the store and build it again by releasing its commit.',
+      )
     },
     async add(built) {
-      const digest = await contentHash(join(built.scratch, 'content'), built.digests)
-      const record = recordOf(built, digest)
+      const inventory = await takeInventory(join(built.scratch, 'content'), built.known)
+      const record = recordOf(built, inventory)
+      await writeFile(join(built.scratch, 'inventory'), inventoryText(inventory.records))
       await writeJson(join(built.scratch, 'artifact.json'), record)
       await appear(built.scratch, place(record.service, record.id))
       await writeJson(inputsFile(built.inputs), { service: record.service, id: record.id })
       return { ...record, folder: join(place(record.service, record.id), 'content') }
     },
     async verify(artifact) {
-      return artifactId(await contentHash(artifact.folder), artifact) === artifact.id
+      return artifactId(await takeInventory(artifact.folder), artifact) === artifact.id
     },
     layers: ({ host, signal }) => openLayers({ folder: join(folder, 'layers'), host, scratch, signal }),
     exclusively: (inputs, signal, body) => withLock(join(folder, 'inputs', `${inputs}.lock`), signal, body),
@@ -134,15 +154,15 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
   }
 }
 
-function recordOf(built: NewArtifact, digest: Digest): Omit<Artifact, 'folder'> {
+function recordOf(built: NewArtifact, inventory: Inventory): Omit<Artifact, 'folder'> {
   const { service, language, cwd, start, environment } = built
-  return { service, id: artifactId(digest, built), language, cwd, start, environment, bytes: digest.bytes }
+  return { service, id: artifactId(inventory, built), language, cwd, start, environment, bytes: inventory.bytes }
 }
 
 /** The name of an artifact: its content and how it is started. */
-function artifactId(content: Digest, { start, environment }: Pick<Artifact, 'start' | 'environment'>): string {
+function artifactId({ digest }: Inventory, { start, environment }: Pick<Artifact, 'start' | 'environment'>): string {
   const variables = Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return hash('sha256', JSON.stringify([content.sha256, start, variables])).slice(0, ID_DIGITS)
+  return hash('sha256', JSON.stringify([digest, start, variables])).slice(0, ID_DIGITS)
 }
 
 /** Moves a finished folder to its place. When equal content is there already, that one stays. */

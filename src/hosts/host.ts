@@ -1,4 +1,5 @@
 import type { Secret } from '../secrets/secret.ts'
+import type { Inventory } from './inventory/inventory.ts'
 import type { Fence } from './operation.ts'
 
 /**
@@ -63,8 +64,8 @@ export interface Parcel {
   /** Absolute. A function is asked only when the host lacks the target; a Refusal of it refuses the upload. */
   readonly folder: string | (() => Promise<string>)
   readonly target: string
-  /** Names all that the folder holds, such as the id of an artifact, so that it need be read only once. */
-  readonly id?: string
+  /** What the folder holds, where that is known; asked only when the host lacks the target. Absent: it is read. */
+  readonly inventory?: () => Promise<Inventory>
 }
 
 export interface UploadOptions {

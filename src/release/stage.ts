@@ -57,7 +57,7 @@ async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<
   const parcels = Object.values(moving).map(({ artifact }): Parcel => ({
     folder: () => scope.context.store.folderOf(artifact),
     target: site.layout.artifact(artifact.service, artifact.id),
-    id: artifact.id,
+    inventory: () => scope.context.store.inventoryOf(artifact),
   }))
   const fence = await fenceAt(scope, site)
   await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts, fence })

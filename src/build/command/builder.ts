@@ -22,6 +22,6 @@ export const commandBuilder: Builder = {
     if (service.build !== undefined) {
       await shell.runLine(service.build, { cwd: join(tree, service.path) })
     }
-    return { start: startLine(service.start), environment: {}, digests: new Map() }
+    return { start: startLine(service.start), environment: {}, known: new Map() }
   },
 }

@@ -78,7 +78,7 @@ async function build(context: BuildContext): Promise<Built> {
       `Let the build command write ${program}, or add "start" to the service in drover.yaml.`,
     )
   }
-  return { start: startLine(service.start ?? `./${program}`), environment: {}, digests: new Map() }
+  return { start: startLine(service.start ?? `./${program}`), environment: {}, known: new Map() }
 }
 
 /** The person's own build cache is warm and made to be shared; a system user without a home has none. */

@@ -3,7 +3,7 @@ import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
 import { rememberingToolchain } from '../builder.ts'
 import type { BuildContext, Builder, Built } from '../builder.ts'
-import type { Digest } from '../content-hash.ts'
+import type { Inventory } from '../../hosts/inventory/inventory.ts'
 import { INSTALL_NODE, installDependencies, pruneDevelopment } from './dependencies.ts'
 import { findProject } from './project.ts'
 import { startOf } from './start.ts'
@@ -49,9 +49,9 @@ async function build(context: BuildContext): Promise<Built> {
   const { service, tree, shell } = context
   const project = await findProject(tree, service.path)
   const keepDevelopment = service.build !== undefined || service.migrate !== undefined
-  const digests = await installDependencies(context, project, { development: keepDevelopment })
+  const laid = await installDependencies(context, project, { development: keepDevelopment })
   const bin = project.installFolders.map((folder) => join(tree, folder, 'node_modules/.bin'))
-  let known: ReadonlyMap<string, Digest> = digests
+  let known: ReadonlyMap<string, Inventory> = laid
   if (service.build !== undefined) {
     await shell.runLine(service.build, { cwd: join(tree, service.path), bins: bin })
     if (service.migrate === undefined) {
@@ -63,5 +63,5 @@ async function build(context: BuildContext): Promise<Built> {
     posix.join(posix.relative(service.path, folder), 'node_modules/.bin'),
   )
   const start = await startOf(service, { tree, project, bins })
-  return { start, environment: { NODE_ENV: 'production' }, digests: known }
+  return { start, environment: { NODE_ENV: 'production' }, known }
 }

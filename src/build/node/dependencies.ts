@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { BuildContext } from '../builder.ts'
-import type { Digest } from '../content-hash.ts'
+import type { Inventory } from '../../hosts/inventory/inventory.ts'
 import { isRecord, ownInstallScripts, readManifest, readText } from './project.ts'
 import type { LockedFolder, Manifest, Project } from './project.ts'
 
@@ -30,12 +30,12 @@ const INSTALL_FIELDS = [
   'prisma',
 ]
 
-/** Fills every `node_modules` that the lockfile asks for. Gives the digests of those that came out of a layer. */
+/** Fills every `node_modules` that the lockfile asks for. Gives the inventories of those that came out of a layer. */
 export async function installDependencies(
   context: BuildContext,
   { lock }: Project,
   { development }: { readonly development: boolean },
-): Promise<ReadonlyMap<string, Digest>> {
+): Promise<ReadonlyMap<string, Inventory>> {
   const { tree, service, shell, layers } = context
   if (lock === undefined) {
     return new Map()
@@ -53,7 +53,7 @@ export async function installDependencies(
   }
   // Without members a layer fits any service with the same dependencies, wherever it lies.
   const base = lock.members.length === 0 ? lock.folder : ''
-  const digests = await layers.lay(await layerKey(context, { lock, members, argv }), {
+  const laid = await layers.lay(await layerKey(context, { lock, members, argv }), {
     tree: join(tree, base),
     as: service.build === undefined ? 'link' : 'copy',
     make: async () => {
@@ -61,7 +61,7 @@ export async function installDependencies(
       return await modulesFolders(join(tree, base))
     },
   })
-  return new Map([...digests].map(([place, digest]) => [posix.join(base, place), digest]))
+  return new Map([...laid].map(([place, inventory]) => [posix.join(base, place), inventory]))
 }
 
 /** Takes out what only the build needed. */

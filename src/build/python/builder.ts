@@ -64,7 +64,7 @@ async function build(context: BuildContext): Promise<Built> {
     start: startLine(start, usedBins(start) ? bins : []),
     environment: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1' },
     // A build command may have changed what was laid.
-    digests: service.build === undefined ? laid : new Map(),
+    known: service.build === undefined ? laid : new Map(),
   }
 }
 

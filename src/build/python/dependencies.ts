@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { BuildContext } from '../builder.ts'
-import type { Digest } from '../content-hash.ts'
-import { contentHash } from '../content-hash.ts'
+import type { Inventory } from '../../hosts/inventory/inventory.ts'
+import { takeInventory } from '../../hosts/inventory/take-inventory.ts'
 import type { Requirements } from './requirements.ts'
 
 /** Where installed packages lie, relative to the service's folder. */
@@ -13,11 +13,11 @@ export const INSTALL_PYTHON = 'Install Python 3 and pip, such as with: apt-get i
 
 const QUIET = { PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore', PIP_NO_INPUT: '1' }
 
-/** Lays the packages from a layer. Gives its digest by place. */
+/** Lays the packages from a layer. Gives its inventory by place. */
 export async function installDependencies(
   context: BuildContext,
   requirements: Requirements,
-): Promise<ReadonlyMap<string, Digest>> {
+): Promise<ReadonlyMap<string, Inventory>> {
   const { service, tree, layers } = context
   const place = posix.join(service.path, PACKAGES)
   return await layers.lay(await layerKey(context, requirements), {
@@ -73,7 +73,7 @@ async function layerKey(
   { tree, service, toolchain }: BuildContext,
   { texts, readsTree }: Requirements,
 ): Promise<string> {
-  const content = readsTree ? (await contentHash(tree)).sha256 : undefined
+  const content = readsTree ? (await takeInventory(tree)).digest : undefined
   const parts = [toolchain, service.path, [...texts], content ?? null]
   return `python-${hash('sha256', JSON.stringify(parts)).slice(0, 32)}`
 }

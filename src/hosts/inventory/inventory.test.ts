@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { link, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { inventories } from './inventories.ts'
-import { fileOf, inventoryOf, inventoryText, readInventory } from './inventory.ts'
-import { takeInventory } from './take-inventory.ts'
+import { inventoryOf, inventoryText, readInventory, recordsBelow } from './inventory.ts'
 
 const sha = (text: string): string => hash('sha256', text)
 
@@ -17,105 +16,80 @@ async function scratch(t: TestContext): Promise<string> {
   return folder
 }
 
-test('an inventory has everything below a folder, in order', async (t) => {
-  const folder = await scratch(t)
-  await mkdir(join(folder, 'b', 'empty'), { recursive: true })
-  await writeFile(join(folder, 'b', 'run'), '#!/bin/sh', { mode: 0o755 })
-  await writeFile(join(folder, 'a\nb c'), '')
-  await writeFile(join(folder, '.é'), 'x'.repeat(2_000_000))
-  await symlink('/etc//passwd', join(folder, 'c'))
+const RECORDS = ['d a', `f 3 ${sha('abc')} a/with\nline and blank `, `x 0 ${sha('')} a/é`, 'l b/c//..//up']
 
-  const inventory = await takeInventory(folder)
+test('an inventory knows its files, their bytes and their order', () => {
+  const inventory = inventoryOf(RECORDS.toReversed())
 
-  assert.deepEqual(inventory.records, [
-    `f 2000000 ${sha('x'.repeat(2_000_000))} .é`,
-    `f 0 ${sha('')} a\nb c`,
-    'd b',
-    'd b/empty',
-    `x 9 ${sha('#!/bin/sh')} b/run`,
-    'l c///etc//passwd',
+  assert.deepEqual(inventory.records, RECORDS)
+  assert.deepEqual(inventory.files, [
+    { content: `f${sha('abc')}`, size: 3, path: 'a/with\nline and blank ' },
+    { content: `x${sha('')}`, size: 0, path: 'a/é' },
   ])
-  assert.equal(inventory.digest, sha(inventory.records.map((record) => `${record}\0`).join('')))
-})
-
-test('owners, times and the rest of the mode make no other inventory', async (t) => {
-  const folder = await scratch(t)
-  const [one, other] = [join(folder, 'one'), join(folder, 'other')]
-  for (const [place, mode] of [
-    [one, 0o640],
-    [other, 0o444],
-  ] as const) {
-    await mkdir(place)
-    await writeFile(join(place, 'f'), 'x', { mode })
-  }
-  await utimes(join(other, 'f'), 1, 1)
-
-  const digests = [(await takeInventory(one)).digest, (await takeInventory(other)).digest]
-
-  assert.equal(digests[0], digests[1])
+  assert.equal(inventory.bytes, 3)
+  assert.equal(inventory.digest, sha(RECORDS.map((record) => `${record}\0`).join('')))
 })
 
 test('an inventory is read as it was written, and torn ones are none', () => {
-  const inventory = inventoryOf(['d a', `f 3 ${sha('abc')} a/with\nline and blank `, 'l a/b//..'])
+  const inventory = inventoryOf(RECORDS)
   const text = inventoryText(inventory.records)
 
   const read = readInventory(text)
 
   assert.deepEqual(read, inventory)
-  assert.equal(readInventory(text.slice(0, -1)), undefined)
+  for (const torn of [text.slice(0, -1), text.slice(1), 'f 3 abc a\0', 'x\0', '\0']) {
+    assert.equal(readInventory(torn), undefined, torn)
+  }
   assert.deepEqual(readInventory('')?.records, [])
-  assert.deepEqual(fileOf(inventory.records[1]!), {
-    content: `f${sha('abc')}`,
-    size: 3,
-    path: 'a/with\nline and blank ',
-  })
-  assert.equal(fileOf('d f 3'), undefined)
 })
 
-test('a folder with an id is read once, also by the next process', async (t) => {
-  const folder = await scratch(t)
-  const [from, place] = [join(folder, 'from'), join(folder, 'place')]
-  await mkdir(from)
-  await writeFile(join(from, 'f'), 'first')
-  const first = await inventories(place).of(from, 'backend/1')
-  await writeFile(join(from, 'f'), 'second')
+test('what a folder holds is moved below another one', () => {
+  const records = recordsBelow('x/y', inventoryOf(RECORDS))
 
-  const again = await inventories(place).of(from, 'backend/1')
-  const other = await inventories(place).of(from, 'backend/2')
-  const unnamed = await inventories(place).of(from)
-
-  assert.deepEqual(again, first)
-  assert.notEqual(other.digest, first.digest)
-  assert.deepEqual(unnamed, other)
+  assert.deepEqual(records, [
+    'd x/y',
+    'd x/y/a',
+    `f 3 ${sha('abc')} x/y/a/with\nline and blank `,
+    `x 0 ${sha('')} x/y/a/é`,
+    'l x/y/b/c//..//up',
+  ])
 })
 
-test('what is kept and was altered is not used', async (t) => {
-  const folder = await scratch(t)
-  const [from, place] = [join(folder, 'from'), join(folder, 'place')]
-  await mkdir(from)
-  await writeFile(join(from, 'f'), 'x')
-  const inventory = await inventories(place).of(from, 'id')
-  for (const name of await readdir(place)) await writeFile(join(place, name), 'f 1 2 3\0')
+test('what is kept is found by the next process, unless it was altered', async (t) => {
+  const folder = join(await scratch(t), 'new')
+  const inventory = inventoryOf(RECORDS)
+  await inventories(folder).keep(inventory)
+  const found = await inventories(folder).find(inventory.digest)
+  for (const name of await readdir(folder)) await writeFile(join(folder, name), 'd b\0')
 
-  const found = [await inventories(place).known(inventory.digest), await inventories(place).known('../from/f')]
-  const again = await inventories(place).of(from, 'id')
+  const altered = await inventories(folder).find(inventory.digest)
 
-  assert.deepEqual(found, [undefined, undefined])
-  assert.deepEqual(again, inventory)
+  assert.deepEqual(found, inventory)
+  assert.equal(altered, undefined)
+  assert.equal(await inventories(folder).find('../x'), undefined)
 })
 
-test('a file that several folders share is read anew once it was written to', async (t) => {
+test('what was not used for two months is thrown away', async (t) => {
   const folder = await scratch(t)
-  const known = inventories(join(folder, 'place'))
-  for (const name of ['one', 'two']) await mkdir(join(folder, name))
-  await writeFile(join(folder, 'one', 'f'), 'first')
-  await link(join(folder, 'one', 'f'), join(folder, 'two', 'f'))
-  const before = [await known.of(join(folder, 'one')), await known.of(join(folder, 'two'))]
-  await writeFile(join(folder, 'two', 'f'), 'secon')
+  const [old, used, recent] = ['d old', 'd used', 'd recent'].map((record) => inventoryOf([record]))
+  const longAgo = Date.now() / 1000 - 61 * 24 * 3600
+  for (const inventory of [old!, used!]) {
+    await inventories(folder).keep(inventory)
+    await utimes(join(folder, inventory.digest), longAgo, longAgo)
+  }
+  await inventories(folder).find(used!.digest)
 
-  const after = await known.of(join(folder, 'one'))
+  await inventories(folder).keep(recent!)
 
-  assert.deepEqual(before[0]?.records, [`f 5 ${sha('first')} f`])
-  assert.deepEqual(before[1], before[0])
-  assert.deepEqual(after.records, [`f 5 ${sha('secon')} f`])
+  assert.deepEqual((await readdir(folder)).toSorted(), [used!.digest, recent!.digest].toSorted())
+})
+
+test('a folder that cannot be written to costs nothing but time', async (t) => {
+  const folder = await scratch(t)
+  await mkdir(join(folder, 'a'))
+  await writeFile(join(folder, 'a', 'file'), '')
+
+  await inventories(join(folder, 'a', 'file')).keep(inventoryOf(RECORDS))
+
+  assert.deepEqual(await readdir(join(folder, 'a')), ['file'])
 })

@@ -8,12 +8,16 @@ import { hash } from 'node:crypto'
  *     f <size> <sha256> <path>          a file; x when it may be executed
  *     l <path>//<what it points to>     a symbolic link; a path below a folder never holds two slashes in a row
  *
- * Of modes only whether a file can be executed counts; owners and times do not. Names are UTF-8.
+ * Of modes only whether a file can be executed counts, since the rest is the umask of who made it; owners and times do
+ * not. Names are UTF-8.
  */
 export interface Inventory {
   /** sha256 of the records, each ended by NUL: equal for folders that hold the same. */
   readonly digest: string
   readonly records: readonly string[]
+  readonly files: readonly FileRecord[]
+  /** Of all files. */
+  readonly bytes: number
 }
 
 export interface FileRecord {
@@ -24,10 +28,16 @@ export interface FileRecord {
   readonly path: string
 }
 
-const FILE = /^([fx]) (\d+) ([0-9a-f]{64}) (.+)$/s
-
+/** Of records in any order, such as those of folders together. */
 export function inventoryOf(records: readonly string[]): Inventory {
-  return { digest: hash('sha256', inventoryText(records)), records }
+  const ordered = records.toSorted((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1))
+  const files = ordered.map(fileOf).filter((file) => file !== undefined)
+  return {
+    digest: hash('sha256', inventoryText(ordered)),
+    records: ordered,
+    files,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+  }
 }
 
 export function inventoryText(records: readonly string[]): string {
@@ -37,16 +47,40 @@ export function inventoryText(records: readonly string[]): string {
 /** undefined for text that is none, such as half of one. */
 export function readInventory(text: string): Inventory | undefined {
   const records = text.split('\0')
-  return records.pop() === '' ? inventoryOf(records) : undefined
+  return records.pop() === '' && records.every(isRecord) ? inventoryOf(records) : undefined
 }
 
-/** undefined for what is no file. */
-export function fileOf(record: string): FileRecord | undefined {
-  const [, kind, size, sha256, path] = FILE.exec(record) ?? []
-  if (kind === undefined || sha256 === undefined || path === undefined) return undefined
-  return { content: kind + sha256, size: Number(size), path }
+/** The records of a folder as those of a folder that it lies in, itself included. */
+export function recordsBelow(place: string, { records }: Inventory): string[] {
+  return [
+    `d ${place}`,
+    ...records.map((record) => {
+      const start = pathStart(record)
+      return `${record.slice(0, start)}${place}/${record.slice(start)}`
+    }),
+  ]
 }
 
-export function filesOf(inventory: Inventory): FileRecord[] {
-  return inventory.records.map(fileOf).filter((file) => file !== undefined)
+/** A record is long, and there are thousands: no regular expression takes it apart here. */
+function fileOf(record: string): FileRecord | undefined {
+  const kind = record[0]
+  if (kind !== 'f' && kind !== 'x') return undefined
+  const start = pathStart(record)
+  const sha256 = record.slice(start - SHA256_DIGITS - 1, start - 1)
+  return { content: kind + sha256, size: Number(record.slice(2, start - SHA256_DIGITS - 2)), path: record.slice(start) }
+}
+
+const SHA256_DIGITS = 64
+
+function pathStart(record: string): number {
+  return record[0] === 'd' || record[0] === 'l' ? 2 : record.indexOf(' ', 2) + 1 + SHA256_DIGITS + 1
+}
+
+function pathOf(record: string): string {
+  const path = record.slice(pathStart(record))
+  return record[0] === 'l' ? path.slice(0, path.indexOf('//')) : path
+}
+
+function isRecord(text: string): boolean {
+  return /^(?:d .|l .+?\/\/.|[fx] \d+ [0-9a-f]{64} .)/s.test(text)
 }

@@ -48,7 +48,10 @@ describe('a consignment', () => {
         ['go', sha(inventoryText(now.inventory.records))],
       ),
     )
-    assert.deepEqual(consignment.files, ['/store/backend/2/main'])
+    assert.deepEqual(
+      consignment.files.map(({ file }) => file),
+      ['/store/backend/2/main'],
+    )
     assert.deepEqual([consignment.bytes, consignment.sent], [3, [3]])
   })
 
@@ -57,7 +60,10 @@ describe('a consignment', () => {
 
     const consignment = nextConsignment([one, other], [], { doubts: NONE, mostBytes: 1000 })
 
-    assert.deepEqual(consignment.files, ['/store/a/1/x', '/store/b/1/own'])
+    assert.deepEqual(
+      consignment.files.map(({ file }) => file),
+      ['/store/a/1/x', '/store/b/1/own'],
+    )
     assert.deepEqual(consignment.sent, [4, 1])
   })
 
@@ -80,7 +86,10 @@ describe('a consignment', () => {
       mostBytes: 1000,
     })
 
-    assert.deepEqual(consignment.files, ['/store/backend/2/dep'])
+    assert.deepEqual(
+      consignment.files.map(({ file }) => file),
+      ['/store/backend/2/dep'],
+    )
     assert.ok(
       consignment.orders.startsWith(
         ordersOf(

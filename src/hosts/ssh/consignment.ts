@@ -1,6 +1,6 @@
 import { join, posix } from 'node:path'
 import { hash } from 'node:crypto'
-import { filesOf, inventoryText } from '../inventory/inventory.ts'
+import { inventoryText } from '../inventory/inventory.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 
 /** A folder that the host lacks. */
@@ -18,13 +18,20 @@ export interface Lying {
   readonly inventory: Inventory
 }
 
+export interface SentFile {
+  /** On this machine. */
+  readonly file: string
+  readonly content: string
+  readonly size: number
+}
+
 /** What goes to the host in one round trip, and is laid there whole or not at all. */
 export interface Consignment {
   readonly wanted: readonly Wanted[]
   /** For receive.pl. */
   readonly orders: string
-  /** Of this machine, in the order in which their contents follow the orders. */
-  readonly files: readonly string[]
+  /** In the order in which their contents follow the orders. */
+  readonly files: readonly SentFile[]
   /** Of these files, by the folder that is the first to need them. */
   readonly sent: readonly number[]
   readonly bytes: number
@@ -48,7 +55,7 @@ export function missingBytes(wanted: readonly Wanted[], lying: readonly Lying[])
   const held = contentsOf(lying)
   const missing = new Map<string, number>()
   for (const { inventory } of wanted) {
-    for (const { content, size } of filesOf(inventory)) {
+    for (const { content, size } of inventory.files) {
       if (!held.has(content)) missing.set(content, size)
     }
   }
@@ -63,7 +70,7 @@ export function nextConsignment(
 ): Consignment {
   const held = contentsOf(lying)
   const draws = new Set<string>()
-  const arriving = new Map<string, Arrival>()
+  const arriving = new Map<string, SentFile>()
   const taken: Wanted[] = []
   const sent: number[] = []
   let bytes = 0
@@ -73,7 +80,7 @@ export function nextConsignment(
     const more = missing.reduce((sum, [, { size }]) => sum + size, 0)
     if (taken.length > 0 && bytes + more > mostBytes) break
     for (const place of needs.places) draws.add(place)
-    for (const [content, arrival] of missing) arriving.set(content, arrival)
+    for (const [content, file] of missing) arriving.set(content, file)
     bytes += more
     sent.push(more)
     taken.push(one)
@@ -88,28 +95,23 @@ export function nextConsignment(
   return {
     wanted: taken,
     orders: orders.map((word) => `${word}\0`).join(''),
-    files: [...arriving.values()].map(({ file }) => file),
+    files: [...arriving.values()],
     sent,
     bytes,
   }
-}
-
-interface Arrival {
-  readonly file: string
-  readonly size: number
 }
 
 function needsOf(
   { folder, inventory }: Wanted,
   held: ReadonlyMap<string, string>,
   { lacking }: Doubts,
-): { places: Set<string>; missing: Map<string, Arrival> } {
+): { places: Set<string>; missing: Map<string, SentFile> } {
   const places = new Set<string>()
-  const missing = new Map<string, Arrival>()
-  for (const { content, size, path } of filesOf(inventory)) {
+  const missing = new Map<string, SentFile>()
+  for (const { content, size, path } of inventory.files) {
     const place = lacking.has(content) ? undefined : held.get(content)
     if (place !== undefined) places.add(place)
-    else if (!missing.has(content)) missing.set(content, { file: join(folder, path), size })
+    else if (!missing.has(content)) missing.set(content, { file: join(folder, path), content, size })
   }
   return { places, missing }
 }
@@ -118,7 +120,7 @@ function needsOf(
 function contentsOf(lying: readonly Lying[]): Map<string, string> {
   const held = new Map<string, string>()
   for (const { folder, inventory } of lying) {
-    for (const { content } of filesOf(inventory)) {
+    for (const { content } of inventory.files) {
       if (!held.has(content)) held.set(content, folder)
     }
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { Host, RunOptions } from '../host.ts'
 import type { Inventories } from '../inventory/inventories.ts'
-import { fileOf, inventoryOf } from '../inventory/inventory.ts'
+import { inventoryOf } from '../inventory/inventory.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import { missingBytes } from './consignment.ts'
 import type { Lying, Wanted } from './consignment.ts'
@@ -88,7 +88,7 @@ function newestOfEach(laid: readonly Laid[]): Laid[] {
 
 /** With inventories that this machine knows; those that another one made are fetched, once. */
 async function described(place: Place, laid: readonly Laid[], options: RunOptions): Promise<Lying[]> {
-  const known = await Promise.all(laid.map(({ digest }) => place.inventories.known(digest)))
+  const known = await Promise.all(laid.map(({ digest }) => place.inventories.find(digest)))
   const unknown = laid.filter((_, at) => known[at] === undefined)
   const fetched = unknown.length === 0 ? [] : await fetchInventories(place, unknown, options)
   const all = new Map([...known, ...fetched].filter((one) => one !== undefined).map((one) => [one.digest, one]))
@@ -118,7 +118,7 @@ function readInventoryFiles(text: string): Inventory[] {
     const inventory = inventoryOf(words.slice(at + 3, at + 3 + count))
     if (inventory.digest !== words[at + 1]) break
     inventories.push(inventory)
-    at += 3 + count + inventory.records.filter((record) => fileOf(record) !== undefined).length
+    at += 3 + count + inventory.files.length
   }
   return inventories
 }

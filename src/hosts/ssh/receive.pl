@@ -4,6 +4,7 @@
 #     receive [gzip|zstd] <orders, then contents
 #
 # Orders are words that end with NUL:
+#     fence <root> <number>             nothing is laid when the host has seen a higher number for this environment
 #     draw <folder>                     its files may be linked
 #     target <path> <digest> <base>     followed by how its inventory differs from that of the folder <base>, which may be
 #                                       empty: =<count> records are taken over, -<count> left out, +<record> added, "." ends
@@ -13,7 +14,7 @@
 #
 # An answer is a line: "received <ms>"; "laid <target>" or "skipped <target>", counted from 0; with exit code 1 what is in
 # the way: "bases" (the inventories of the bases are not what the sender believes), "lack <content>", "altered <content>" in
-# the order of arrival, "cut <content>", "full". Nothing was laid unless it was said.
+# the order of arrival, "cut <content>", "full", "fenced <number seen>". Nothing was laid unless it was said.
 #
 # Beside a target lies its inventory: drover-inventory-1, its digest, the number of records, the records, and for each file
 # its seal, as it was when its content had been verified: inode, time of the last write (in ns), size, mode and owner.
@@ -45,6 +46,7 @@ binmode $in;
 
 my ( @draws, @targets, @arrivals );
 my %arrives;        # content => 1
+my @fence;          # root and number
 my %inventories;    # of folders that lie here
 my %seals;          # content => seal of the inode that holds it
 my %odd_seals;      # place => seal, where there could be no link to that inode
@@ -60,7 +62,8 @@ exit 0;
 sub read_orders {
     while (1) {
         my $order = word();
-        if    ( $order eq 'draw' )    { push @draws, word() }
+        if    ( $order eq 'fence' )   { @fence = ( word(), word() ) }
+        elsif ( $order eq 'draw' )    { push @draws, word() }
         elsif ( $order eq 'content' ) { push @arrivals, [ word(), word() ]; $arrives{ $arrivals[-1][0] } = 1 }
         elsif ( $order eq 'target' )  { push @targets, read_target() }
         elsif ( $order eq 'go' )      { last }
@@ -132,7 +135,8 @@ sub find_sources {
         for my $record ( @{ inventory($draw)->{records} } ) {
             my ( $content, $path ) = file($record) or next;
             my $seal = shift @seals;
-            next unless delete $wanted{$content} && defined $seal;
+            next unless $wanted{$content} && defined $seal;
+            delete $wanted{$content};
             $source{$content} = "$draw/$path";
             $seals{$content}  = $seal;
         }
@@ -290,12 +294,14 @@ sub outputs {
         open my $names,  '+>', undef or failed('temporary file');
         open my $output, '+>', undef or failed('temporary file');
         print {$names} map { "$_\0" } @share or failed('temporary file');
-        seek $names, 0, 0 or failed('temporary file');
+        $names->flush or failed('temporary file');
         push @outputs, $output;
         push @pids, fork // failed('fork');
         next if $pids[-1];
-        open STDIN, '<&', $names and open STDOUT, '>&', $output and exec 'xargs', '-0', @$program;
-        POSIX::_exit(127);
+        # Not as its input: perl has read ahead of ours, and sets that back by a seek before it starts a program.
+        fcntl $names, F_SETFD, 0;
+        POSIX::dup2( fileno $output, 1 );
+        exec 'xargs', '-0', '-a', '/proc/self/fd/' . fileno $names, @$program or POSIX::_exit(127);
     }
     waitpid $_, 0 for @pids;
     seek $_, 0, 0 for @outputs;
@@ -320,12 +326,26 @@ sub finish {
     }
     my %disks = map { ( stat $_->{part} )[0] => $_->{part} } @targets;
     system( 'sync', '-f', '--', $_ ) == 0 or failed("sync of $_") for values %disks;
+    my $passed = pass_fence();
     rename_target($_) for 0 .. $#targets;
     my %parents = map { dirname( $_->{path} ) => 1 } @targets;
     for my $parent ( keys %parents ) {
         open my $handle, '<', $parent or failed($parent);
         $handle->sync;
     }
+}
+
+# A higher number cannot take over while the lock that this gives is held; see ../script.ts.
+sub pass_fence {
+    return unless @fence;
+    my ( $root, $number ) = @fence;
+    make_folder($root);
+    open my $lock, '>>', "$root/fence.lock" or failed("$root/fence.lock");
+    flock $lock, LOCK_SH or failed("$root/fence.lock");
+    open my $file, '<', "$root/fence" or return $lock;
+    my ($seen) = ( <$file> // '' ) =~ /\A(\d+)\s*\z/ or die "$root/fence does not hold a number\n";
+    answer("fenced $seen") if $seen > $number;
+    return $lock;
 }
 
 sub write_inventory {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Command, Outcome } from '../host.ts'
 import { fencedRefusal } from '../fenced.ts'
-import { filesOf } from '../inventory/inventory.ts'
 import type { Fence } from '../operation.ts'
 import type { Consignment } from './consignment.ts'
 import type { Feed } from './session.ts'
@@ -26,13 +25,17 @@ export function delivery(
       argv: ['-e', RECEIVE, ...(packer === undefined ? [] : [packer])],
       summary: `receive ${wanted.map(({ target }) => target).join(' ')}`,
     },
-    feed: { text: first + orders, files, ...(packer === undefined ? {} : { packer }) },
+    feed: { text: first + orders, files: files.map(({ file }) => file), ...(packer === undefined ? {} : { packer }) },
   }
 }
 
-/** A surprise: what lies on the host is not what it should be, and nothing was laid. */
+/**
+ * A surprise: what lies on the host is not what it should be, and nothing was laid. Altered: the first of the contents that
+ * arrived otherwise than they were announced, and nothing was laid.
+ */
 export type Receipt =
   | { readonly kind: 'laid'; readonly targets: readonly LaidTarget[]; readonly receivedMs: number }
+  | { readonly kind: 'altered'; readonly content: string }
   | { readonly kind: 'surprise'; readonly lacking: readonly string[]; readonly bases: boolean }
 
 interface LaidTarget {
@@ -57,14 +60,16 @@ export function readReceipt({ name, consignment, fence }: Sent, outcome: Outcome
   const lacking = lines.flatMap(([word, content]) => (word === 'lack' && content !== undefined ? [content] : []))
   const bases = lines.some(([word]) => word === 'bases')
   if (lacking.length > 0 || bases) return { kind: 'surprise', lacking, bases }
+  const altered = lines.find(([word]) => word === 'altered' || word === 'cut')?.[1]
+  if (altered !== undefined) return { kind: 'altered', content: altered }
   const ends = new Map(lines.map(([word, number]) => [number, word]))
   const targets = consignment.wanted.map(({ inventory }, number) => ({
-    bytes: filesOf(inventory).reduce((sum, { size }) => sum + size, 0),
+    bytes: inventory.bytes,
     skipped: ends.get(String(number)) === 'skipped',
   }))
   const isComplete = targets.every(({ skipped }, number) => skipped || ends.get(String(number)) === 'laid')
   const receivedMs = Number(lines.find(([word]) => word === 'received')?.[1])
   if (outcome.ok && isComplete) return { kind: 'laid', targets, receivedMs }
   const paths = consignment.wanted.map(({ target }) => target)
-  throw uploadFailure({ name, targets: paths, consignment }, outcome)
+  throw uploadFailure({ name, targets: paths }, outcome)
 }

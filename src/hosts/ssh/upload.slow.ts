@@ -6,8 +6,9 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../problem/problem.ts'
-import type { Host, Uploaded } from '../host.ts'
+import type { Command, Host, Uploaded } from '../host.ts'
 import { inventories } from '../inventory/inventories.ts'
+import { takeInventory } from '../inventory/take-inventory.ts'
 import { localHost } from '../local/local-host.ts'
 import { kill, labSshd } from './lab-sshd.ts'
 import type { LabSshd } from './lab-sshd.ts'
@@ -53,8 +54,7 @@ async function ground(t: TestContext): Promise<Ground> {
 }
 
 /** Some 3 MB a second. */
-const SLOWLY =
-  'perl -e \'while (sysread STDIN, my $b, 65536) { syswrite STDOUT, $b; select undef, undef, undef, 0.02 }\' | "$@"'
+const SLOWLY = "perl -e 'while (sysread STDIN, my $b, 65536) { syswrite STDOUT, $b; select undef, undef, undef, 0.02 }'"
 
 const DEPENDENCY = 'node_modules/large/data'
 const MAIN_BYTES = 'main of backend/1'.length
@@ -104,16 +104,19 @@ describe('an upload over ssh sends what the host lacks', () => {
     assert.equal(third?.sent, 'main of coupon/1'.length)
   })
 
-  test('and reads a folder with an id once', async (t) => {
+  test('and does not read a folder that is known', async (t) => {
     const at = await ground(t)
-    const shared = inventories(join(at.lab.folder, 'inventories'))
-    await shared.of(at.folder('backend/1'), 'backend 1')
+    const inventory = await takeInventory(at.folder('backend/1'))
     await writeFile(join(at.folder('backend/1'), 'main.js'), 'wain of backend/1')
 
     const error = await refused(
-      at.lab
-        .host({ inventories: shared })
-        .uploadAll([{ folder: at.folder('backend/1'), target: at.target('backend/1'), id: 'backend 1' }]),
+      at.host.uploadAll([
+        {
+          folder: at.folder('backend/1'),
+          target: at.target('backend/1'),
+          inventory: () => Promise.resolve(inventory),
+        },
+      ]),
     )
 
     assert.equal(error.problems[0]?.code, 'hosts/upload-altered')
@@ -211,6 +214,19 @@ describe('an upload over ssh lays nothing', () => {
     })
   }
 
+  test('of what the line made something else of', async (t) => {
+    const at = await ground(t)
+    const noisy: Host['run'] = async (command, options) =>
+      await localHost().run(throughFilter(command, 'sed s/main.of.coupon/main_of_coupon/'), options)
+
+    const error = await refused(at.lay(['backend/1', 'coupon/1'], at.lab.host({ run: noisy })))
+
+    assert.equal(error.problems[0]?.code, 'hosts/upload-altered', error.message)
+    assert.match(error.problems[0].where.at ?? '', /coupon\/1/)
+    assert.equal(error.problems[0].what, 'main.js was altered on the way')
+    assert.deepEqual(await readdir(join(at.shelf, 'backend')), [])
+  })
+
   test('when the line is cut off; what was whole by then need not be sent again', async (t) => {
     const at = await ground(t)
     await localHost().run({ program: 'truncate', argv: ['-s', '300M', join(at.folder('coupon/1'), 'huge')] })
@@ -257,7 +273,7 @@ describe('an upload over ssh lays nothing', () => {
 
     const error = await refused(at.lay(['backend/1']))
 
-    assert.match(error.message, /pipe is neither a file, a folder nor a link/)
+    assert.match(error.message, /pipe.*is neither a file, a folder nor a link/)
     assert.ok(!existsSync(at.shelf))
   })
 })
@@ -314,9 +330,7 @@ describe('an upload over ssh', () => {
         }
         if (feed === -1) return await localHost().run(command, options)
         packed.push(command.argv[feed + 1] ?? '')
-        const [before, ssh] = [command.argv.slice(0, feed + 4), command.argv.slice(feed + 4)]
-        const argv = [...before, 'sh', '-c', SLOWLY, 'slowly', ...ssh]
-        return await localHost().run({ ...command, argv }, options)
+        return await localHost().run(throughFilter(command, SLOWLY), options)
       }
       await writeFile(join(at.folder('backend/1'), 'large'), Buffer.alloc(6_000_000, 'x'))
       await writeFile(join(at.folder('backend/2'), 'large'), Buffer.alloc(6_000_000, 'y'))
@@ -334,6 +348,14 @@ describe('an upload over ssh', () => {
 
 async function inode(at: Ground, name: string): Promise<number> {
   return (await stat(join(at.target(name), DEPENDENCY))).ino
+}
+
+/** Something on this machine's end of the line through which all contents go. */
+function throughFilter(command: Command, filter: string): Command {
+  const feed = command.argv.indexOf('feed')
+  if (feed === -1) return command
+  const [before, ssh] = [command.argv.slice(0, feed + 4), command.argv.slice(feed + 4)]
+  return { ...command, argv: [...before, 'sh', '-c', `${filter} | "$@"`, 'filter', ...ssh] }
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,8 +1,10 @@
 import { posix } from 'node:path'
-import { refusal } from '../../problem/problem.ts'
+import { Refusal, refusal } from '../../problem/problem.ts'
 import type { Command, Host, Outcome, Parcel, UploadOptions, Uploaded } from '../host.ts'
 import type { Fence } from '../operation.ts'
 import type { Inventories } from '../inventory/inventories.ts'
+import type { Inventory } from '../inventory/inventory.ts'
+import { takeInventory } from '../inventory/take-inventory.ts'
 import { nextConsignment } from './consignment.ts'
 import type { Consignment, Doubts, Lying, Wanted } from './consignment.ts'
 import { ask, worthDrawingOn } from './lying.ts'
@@ -12,6 +14,7 @@ import type { Packer } from './packing.ts'
 import { delivery, readReceipt } from './receive.ts'
 import type { Receipt } from './receive.ts'
 import type { SessionOptions } from './session.ts'
+import { alteredFile } from './upload-failure.ts'
 
 const TIMEOUT_MS = 30 * 60_000
 /** When the line is lost, at most this much (or one folder, if that is larger) has to be sent again. */
@@ -52,7 +55,7 @@ export function uploader(port: UploadPort): Host['uploadAll'] {
     const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
     const targets = parcels.map(({ target }) => posix.resolve(target))
     const survey = await ask(port, { targets, shelf }, options)
-    const wanted = await openParcels(port, parcels, survey)
+    const wanted = await openParcels(parcels, survey)
     const lying = await worthDrawingOn(port, { laid: survey.laid, wanted }, options)
     const laid = await layAll({ port, line, survey, options, fence }, wanted, lying)
     return targets.map((target) => laid.get(target) ?? THERE)
@@ -77,19 +80,25 @@ interface Journey {
   readonly fence: Fence | undefined
 }
 
-async function openParcels(
-  { inventories }: UploadPort,
-  parcels: readonly Parcel[],
-  { there }: Survey,
-): Promise<Wanted[]> {
+async function openParcels(parcels: readonly Parcel[], { there }: Survey): Promise<Wanted[]> {
   const missing = parcels.filter((_, at) => there[at] === false)
   const byTarget = new Map(missing.map((parcel) => [posix.resolve(parcel.target), parcel]))
   return Promise.all(
-    [...byTarget].map(async ([target, { folder: where, id }]) => {
+    [...byTarget].map(async ([target, { folder: where, inventory }]) => {
       const folder = typeof where === 'string' ? where : await where()
-      return { folder, target, inventory: await inventories.of(folder, id) }
+      return { folder, target, inventory: await (inventory?.() ?? readFolder(folder)) }
     }),
   )
+}
+
+async function readFolder(folder: string): Promise<Inventory> {
+  try {
+    return await takeInventory(folder)
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw refusal('hosts/upload', folder, `cannot be read: ${why}`, 'Was it built, and may Drover read all of it?')
+  }
 }
 
 async function layAll(
@@ -97,6 +106,7 @@ async function layAll(
   wanted: readonly Wanted[],
   lying: readonly Lying[],
 ): Promise<Map<string, Uploaded>> {
+  const { port } = journey
   const laid = new Map<string, Uploaded>()
   let left = wanted
   let drawn = lying
@@ -104,9 +114,10 @@ async function layAll(
   for (let surprises = 0; left.length > 0;) {
     const consignment = nextConsignment(left, drawn, { doubts, mostBytes: mostBytes(journey.line) })
     const receipt = await send(journey, consignment)
+    if (receipt.kind === 'altered') throw await alteredFile(port.name, consignment, receipt.content)
     if (receipt.kind === 'surprise') {
       surprises += 1
-      if (surprises > MOST_SURPRISES) throw restless(journey.port.name, consignment)
+      if (surprises > MOST_SURPRISES) throw restless(port.name, consignment)
       doubts = { lacking: new Set([...doubts.lacking, ...receipt.lacking]), bases: doubts.bases || receipt.bases }
       continue
     }
@@ -114,6 +125,7 @@ async function layAll(
       const { bytes = 0, skipped = true } = receipt.targets[number] ?? {}
       laid.set(target, skipped ? THERE : { bytes, sent: consignment.sent[number] ?? 0, skipped })
     }
+    await Promise.all(consignment.wanted.map(({ inventory }) => port.inventories.keep(inventory)))
     const now = consignment.wanted.map(({ target, inventory }) => ({ folder: target, inventory }))
     drawn = [...now, ...drawn]
     left = left.slice(consignment.wanted.length)

@@ -33,7 +33,7 @@ try {
   await silently(['deploy', 'production'])
   traffic = generator(stage)
   const floor = await median(() => floorOfOneService(stage, 'coupon', 3999))
-  const { tiers } = ask<{ tiers: string[][] }>(stage, 'graph')
+  const { tiers } = await ask<{ tiers: string[][] }>(stage, 'graph')
   const floorAll = await median(() => floorOfAll(stage, tiers))
   const drovers = [
     await measure('one service changed', 'live', (round) => {
@@ -92,7 +92,8 @@ async function measure(
     const command = await prepare(round)
     const began = Date.now()
     await silently(command)
-    const [release] = ask<{ releases: Timed[] }>(stage, 'releases', 'production', '-n', '1').releases
+    const { releases } = await ask<{ releases: Timed[] }>(stage, 'releases', 'production', '-n', '1')
+    const [release] = releases
     // The whole command counts, the start of the program too.
     const end = until === 'live' ? release!.switchedAt! : release!.endedAt
     seconds.push((end - began) / 1000)

@@ -1,16 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PROJECT } from './stage.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { PROJECT, rewrite } from './stage.ts'
 import type { Stage } from './stage.ts'
 
-/** What one command of the demo came to. Times are milliseconds since the epoch. */
-export interface Scene {
-  readonly title: string
-  readonly from: number
-  readonly to: number
+/** What became of a command. Times are milliseconds since the epoch. */
+export interface Ending {
   readonly exitCode: number
-  readonly expectedExit: number
   /** Absent when nothing was released. */
   readonly release?: {
     readonly number: number
@@ -34,15 +32,11 @@ export function drover(stage: Stage, ...argv: string[]): Promise<number> {
   })
 }
 
-/** Runs a drover command for its JSON document. */
-export function ask<T>(stage: Stage, ...argv: string[]): T {
-  const text = execFileSync(DROVER, [...argv, '--json'], {
-    cwd: stage.repository,
-    env: stage.environment,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  return JSON.parse(text) as T
+/** Runs a drover command for its JSON document, the last one where it prints several. */
+export async function ask<T>(stage: Stage, ...argv: string[]): Promise<T> {
+  const { repository: cwd, environment: env } = stage
+  const { stdout } = await promisify(execFile)(DROVER, [...argv, '--json'], { cwd, env })
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T
 }
 
 interface ReleaseDocument {
@@ -54,32 +48,26 @@ interface ReleaseDocument {
   readonly traffic?: { readonly rescued: number }
 }
 
-export function isUnderWay(stage: Stage): boolean {
-  const [newest] = ask<{ releases: ReleaseDocument[] }>(stage, 'releases', 'production', '-n', '1').releases
-  return newest !== undefined && newest.outcome === undefined
+async function newestRelease(stage: Stage): Promise<ReleaseDocument | undefined> {
+  const { releases } = await ask<{ releases: ReleaseDocument[] }>(stage, 'releases', 'production', '-n', '1')
+  return releases[0]
 }
 
-interface SceneOptions {
-  readonly stage: Stage
-  readonly say: Say
-  readonly title: string
-  readonly command: readonly string[]
-  readonly expectedExit?: number
-  /** What else happens while the command runs. */
-  readonly meanwhile?: () => Promise<void>
+/** Ends what is under way, as after a demo that was interrupted. */
+export async function endRelease(stage: Stage): Promise<void> {
+  const newest = await newestRelease(stage)
+  if (newest !== undefined && newest.outcome === undefined) await drover(stage, 'cancel', 'production')
 }
 
-export async function play({ stage, say, title, command, expectedExit = 0, meanwhile }: SceneOptions): Promise<Scene> {
-  say(`\n── ${title}\n$ drover ${command.join(' ')}\n`)
+/** Runs a command that asks for a release. */
+export async function release(stage: Stage, command: readonly string[]): Promise<Ending> {
   const from = Date.now()
-  const [exitCode] = await Promise.all([drover(stage, ...command), meanwhile?.()])
-  const to = Date.now()
-  const [newest] = ask<{ releases: ReleaseDocument[] }>(stage, 'releases', 'production', '-n', '1').releases
-  const scene = { title, from, to, exitCode, expectedExit }
-  if (newest?.outcome === undefined) return scene
+  const exitCode = await drover(stage, ...command)
+  const newest = await newestRelease(stage)
+  if (newest?.outcome === undefined || newest.requestedAt < from) return { exitCode }
   const { number, outcome, requestedAt, switchedAt, traffic } = newest
   return {
-    ...scene,
+    exitCode,
     release: {
       number,
       outcome,
@@ -96,10 +84,10 @@ export async function misbehave(
   service: string,
   edit: { readonly from: string; readonly to: string },
 ): Promise<void> {
-  const file = join(stage.repository, 'services', service, 'behaviour.json')
-  const text = await readFile(file, 'utf8')
-  if (!text.includes(edit.from)) throw new Error(`${file} has no ${edit.from}`)
-  await writeFile(file, text.replace(edit.from, edit.to))
+  await rewrite(join(stage.repository, 'services', service, 'behaviour.json'), (text) => {
+    if (!text.includes(edit.from)) throw new Error(`${service} has no ${edit.from}`)
+    return text.replace(edit.from, edit.to)
+  })
   stage.commit(`${service}: ${edit.to}`)
 }
 
@@ -110,14 +98,19 @@ export function bump(stage: Stage, service: string, version: string): void {
 
 /** Waits until a release is in this phase, then ends the control plane as a power cut would. */
 export async function killDroverIn(stage: Stage, phase: string, say: Say): Promise<void> {
-  const deadline = Date.now() + 60_000
-  for (;;) {
-    if (Date.now() > deadline) throw new Error(`no release reached the phase ${phase} within a minute`)
-    const [newest] = ask<{ releases: ReleaseDocument[] }>(stage, 'releases', 'production', '-n', '1').releases
-    if (newest?.outcome === undefined && newest?.phase === phase) break
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+  await reached(stage, phase)
   const { pid } = JSON.parse(await readFile(join(stage.home, 'server.json'), 'utf8')) as { pid: number }
   process.kill(pid, 'SIGKILL')
   say(`\n   >>> kill -9 ${pid}: Drover is gone in the middle of the release\n`)
+}
+
+/** Waits until the newest release is in this phase. */
+export async function reached(stage: Stage, phase: string): Promise<void> {
+  const deadline = Date.now() + 60_000
+  for (;;) {
+    if (Date.now() > deadline) throw new Error(`no release reached the phase ${phase} within a minute`)
+    const newest = await newestRelease(stage)
+    if (newest?.outcome === undefined && newest?.phase === phase) return
+    await delay(100)
+  }
 }

@@ -1,18 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { endProcessesBelow } from './leftovers.ts'
-import { startEmbeddedPostgres } from '../src/journal/embedded-postgres.ts'
-import type { EmbeddedPostgres } from '../src/journal/embedded-postgres.ts'
+import { startStores } from './stores.ts'
 
 export const PROJECT = join(import.meta.dirname, '..')
 const EXAMPLE = join(PROJECT, 'examples/pakashop')
+const ENGINE = join(EXAMPLE, 'tools/prisma-engine')
 
 /** A scratch folder with Pakashop in a git repository of its own, its PostgreSQL and Redis, and a home for Drover. */
 export interface Stage {
@@ -31,10 +27,24 @@ export interface Stage {
   strike(): Promise<void>
 }
 
-export async function setStage(): Promise<Stage> {
+export interface StageOptions {
+  /** Of this machine, as the hosts reach it that the fleet is going to run on. Absent: it runs here. */
+  readonly address?: string
+}
+
+export async function setStage({ address }: StageOptions = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-demo-'))
   // PostgreSQL runs as another user when this is root.
   await chmod(folder, 0o755)
+  try {
+    return await furnish(folder, address)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function furnish(folder: string, address: string | undefined): Promise<Stage> {
   const repository = join(folder, 'pakashop')
   const home = join(folder, 'drover')
   const environment = {
@@ -42,19 +52,21 @@ export async function setStage(): Promise<Stage> {
     DROVER_HOME: home,
     PATH: `${join(PROJECT, 'tools/pm2/node_modules/.bin')}:${process.env['PATH']}`,
   }
-  const portOffset = await freeOffset(await portsOf(join(EXAMPLE, 'drover.yaml')))
+  const portOffset = address === undefined ? await freeOffset(await portsOf(join(EXAMPLE, 'drover.yaml'))) : 0
   await cp(EXAMPLE, repository, { recursive: true, filter: (source) => !source.includes('node_modules') })
   await adaptManifest(repository, portOffset)
+  if (address !== undefined) await adaptToHosts(repository)
   const git = gitIn(repository)
   git('init', '-q', '-b', 'main')
   git('add', '-A')
+  // With what it is made of, which a repository usually leaves out.
+  if (address !== undefined) git('add', '--force', 'tools/prisma-engine')
   git('commit', '-q', '-m', 'Pakashop, as its document describes it')
   git('checkout', '-q', '-b', 'production')
 
-  const postgres = await startEmbeddedPostgres({ folder: join(folder, 'database') })
-  const databaseUrl = await makeDatabase(postgres)
-  const redis = await startRedis(folder)
-  await writeSecrets(home, { DATABASE_URL: databaseUrl, REDIS_URL: `redis://127.0.0.1:${redis.port}` })
+  const stores = await startStores(folder, address ?? '127.0.0.1')
+  const { databaseUrl } = stores
+  await writeSecrets(home, { DATABASE_URL: databaseUrl, REDIS_URL: stores.redisUrl })
   return {
     folder,
     repository,
@@ -68,9 +80,7 @@ export async function setStage(): Promise<Stage> {
       git('commit', '-q', '-m', message)
     },
     strike: async () => {
-      redis.process.kill('SIGTERM')
-      await once(redis.process, 'exit')
-      await postgres.stop()
+      await stores.stop()
       await endProcessesBelow(folder)
       await rm(folder, { recursive: true, force: true })
     },
@@ -84,22 +94,38 @@ function gitIn(repository: string): Stage['git'] {
 
 /** Production as on a demo stage: a shorter watch, a shorter patience with the service that is going to be broken, free ports, and the way to migrate where Prisma's engine cannot be downloaded. */
 async function adaptManifest(repository: string, portOffset: number): Promise<void> {
-  const file = join(repository, 'drover.yaml')
-  const engine = join(EXAMPLE, 'tools/prisma-engine')
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: engine,
+    cwd: ENGINE,
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const text = await readFile(file, 'utf8')
-  const variables = `{ PRISMA_SCHEMA_ENGINE_BINARY: ${JSON.stringify(join(engine, 'schema-engine.js'))} }`
+  const variables = `{ PRISMA_SCHEMA_ENGINE_BINARY: ${JSON.stringify(join(ENGINE, 'schema-engine.js'))} }`
   const production = `  production:\n    branch: production\n    ports: ${portOffset}\n    variables: ${variables}\n`
-  await writeFile(
-    file,
+  await rewrite(join(repository, 'drover.yaml'), (text) =>
     text
       .replace('  production:\n    branch: production\n', production)
       .replace('verify: { watch: 10s }', 'verify: { watch: 4s }')
       .replace('coupon: { port: 3008 }', 'coupon: { port: 3008, ready: { path: /health/ready, timeout: 8s } }'),
   )
+}
+
+/**
+ * Hosts have nothing of this machine's, and no way out: Prisma's engine travels with the service that migrates. One
+ * environment is enough.
+ */
+async function adaptToHosts(repository: string): Promise<void> {
+  await cp(ENGINE, join(repository, 'tools/prisma-engine'), { recursive: true })
+  await rewrite(join(repository, 'drover.yaml'), (text) =>
+    text
+      .replace(JSON.stringify(join(ENGINE, 'schema-engine.js')), '../../tools/prisma-engine/schema-engine.js')
+      .replace('backend: { port: 3080,', 'backend: { port: 3080, shared: [packages/service, tools/prisma-engine],')
+      .replace(/ {2}staging:\n(?: {4}.*\n)+/, '')
+      .replace('    ports: 0\n', ''),
+  )
+}
+
+/** Changes the text of a file. */
+export async function rewrite(file: string, change: (text: string) => string): Promise<void> {
+  await writeFile(file, change(await readFile(file, 'utf8')))
 }
 
 async function portsOf(manifest: string): Promise<number[]> {
@@ -121,39 +147,6 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer()
     server.once('error', () => resolve(false))
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-}
-
-async function makeDatabase(postgres: EmbeddedPostgres): Promise<string> {
-  const client = new Client(postgres.url.open())
-  await client.connect()
-  await client.query('create database pakashop')
-  await client.end()
-  const url = new URL(postgres.url.open())
-  url.pathname = '/pakashop'
-  return url.href
-}
-
-async function startRedis(folder: string): Promise<{ process: ChildProcess; port: number }> {
-  const port = await anyPort()
-  const data = join(folder, 'redis')
-  await mkdir(data)
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', data], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  for await (const chunk of child.stdout) if (String(chunk).includes('Ready to accept connections')) break
-  child.stdout.resume()
-  return { process: child, port }
-}
-
-function anyPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 }
 

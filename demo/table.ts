@@ -1,17 +1,10 @@
-import type { Scene } from './acts.ts'
-import type { TrafficReport } from './traffic-record.ts'
-
-export interface Row {
-  readonly scene: Scene
-  /** Of the whole scene, from the generator's own books; absent before there was anything to ask. */
-  readonly traffic?: TrafficReport
-}
+import type { Row } from './tale.ts'
 
 /** The table at the end: seconds from the request of a release to its switch and to its end, and what users got meanwhile. */
 export function table(rows: readonly Row[]): string {
   const lines = rows.map(({ scene, traffic }) => [
     scene.title,
-    scene.release?.outcome ?? '-',
+    scene.release?.outcome ?? scene.word ?? '-',
     scene.release?.switchedAt === undefined ? '-' : seconds(scene.release.switchedAt - scene.release.requestedAt),
     seconds(scene.to - scene.from),
     traffic === undefined ? '-' : String(traffic.sent),

@@ -31,6 +31,8 @@ export interface TrafficOptions {
 export interface Traffic {
   /** Sends no more, waits for the answers that are out, closes every connection. */
   stop(): Promise<void>
+  /** Waits for the answers that are out now, and goes on meanwhile. */
+  settled(): Promise<void>
   /** What became of the requests sent in [from, to), milliseconds since the epoch; those still out do not count yet. */
   report(from?: number, to?: number): TrafficReport
   seconds(): Second[]
@@ -103,6 +105,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
       while (pending.size > 0) await new Promise((resolve) => setTimeout(resolve, PACE_MS))
       clearInterval(sweep)
       agent.destroy()
+    },
+    async settled() {
+      const out = [...pending]
+      while (out.some((entry) => pending.has(entry))) await new Promise((resolve) => setTimeout(resolve, PACE_MS))
     },
     report: (from, to) => summarize(samples, from, to),
     seconds: () => bySecond(samples),

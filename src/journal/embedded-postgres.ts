@@ -48,6 +48,7 @@ interface Installation {
   readonly places: Places
   readonly binaries: Binaries
   readonly password: Secret
+  readonly settings: Readonly<Record<string, string>>
 }
 
 interface HeldServer {
@@ -63,16 +64,19 @@ interface HeldServer {
  * `stop` ends it.
  *
  * `folder` must be Drover's own; see {@link choosePlaces} for where the data lies. `cache` is where the programs are
- * copied to, once per version. Throws a Refusal when the server cannot start.
+ * copied to, once per version. `settings` go before those of postgresql.conf and before Drover's own. Throws a Refusal
+ * when the server cannot start.
  */
 export async function startEmbeddedPostgres(options: {
   readonly folder: string
   readonly cache?: string
+  readonly settings?: Readonly<Record<string, string>>
 }): Promise<EmbeddedPostgres> {
   const places = await choosePlaces(options.folder, options.cache)
   const binaries = await installBinaries(places.cache)
   await ensureCluster(places, program(binaries.initdb, places))
-  const installation = { places, binaries, password: await readPassword(places) }
+  const settings = { ...SETTINGS, ...options.settings }
+  const installation = { places, binaries, password: await readPassword(places), settings }
   const first = await obtain(installation, () => choosePort(places.folder))
   return keepUp(installation, first)
 }
@@ -131,14 +135,11 @@ function asServer(places: Places): SpawnOptions {
   return { ...places.user, cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' } }
 }
 
-async function launch({ places, binaries }: Installation, port: number): Promise<Postmaster> {
+async function launch({ places, binaries, settings }: Installation, port: number): Promise<Postmaster> {
   await removeStaleLock(places.data)
-  const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ])
+  const all = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const log = openSync(join(places.folder, 'server.log'), 'a', 0o600)
-  const child = spawn(binaries.postgres, ['-D', places.data, ...settings], {
+  const child = spawn(binaries.postgres, ['-D', places.data, ...all], {
     ...asServer(places),
     detached: true,
     stdio: ['ignore', log, log],

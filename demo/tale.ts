@@ -1,0 +1,111 @@
+import { drover, release } from './acts.ts'
+import type { Ending, Say } from './acts.ts'
+import type { Stage } from './stage.ts'
+import { startTraffic } from './traffic.ts'
+import type { Target, Traffic } from './traffic.ts'
+import type { TrafficReport } from './traffic-record.ts'
+
+/** A step of the demo. Times are milliseconds since the epoch. */
+export interface Scene extends Ending {
+  readonly title: string
+  readonly from: number
+  readonly to: number
+  readonly expectedExit: number
+  /** What came of it, where it is no release. */
+  readonly word?: string
+  /** When something was broken on purpose under the requests that were being served there. */
+  readonly brokenAt?: number
+}
+
+export interface Row {
+  readonly scene: Scene
+  /** Of all requests that were sent from the begin of the scene to that of the next; absent before there were any. */
+  readonly traffic?: TrafficReport
+  /** Of those that failed, the ones that were where something was broken at that moment. */
+  readonly lost: number
+}
+
+export interface SceneOptions {
+  readonly expectedExit?: number
+  /** What else happens while the command runs; may give the moment at which it broke something. */
+  readonly meanwhile?: () => Promise<number | void>
+}
+
+/** The demo as it is told: one scene after the other, with or without traffic. */
+export interface Tale {
+  /** A command that asks for a release. Throws once the demo was interrupted, as every scene does. */
+  release(title: string, command: readonly string[], options?: SceneOptions): Promise<void>
+  /** Another command; `word` is what it comes to when it goes well. */
+  command(title: string, command: readonly string[], word: string): Promise<void>
+  /** What no command does. */
+  event(title: string, work: () => Promise<Pick<Scene, 'word' | 'exitCode' | 'brokenAt'>>): Promise<void>
+  /** A command to look at things: no scene of its own. */
+  look(...command: string[]): Promise<void>
+  /** From here on there are users. */
+  openDoors(targets: readonly Target[]): void
+  /** What has been told so far, once all requests of it have their answers. */
+  rows(): Promise<Row[]>
+  /** Sends no more requests. */
+  end(): Promise<void>
+}
+
+export interface Telling {
+  readonly stage: Stage
+  readonly say: Say
+  readonly requestsPerSecond: number
+  readonly interrupted: AbortSignal
+}
+
+/** A request that was answered within this time before something was broken was not there any more, nor sent there this much later. */
+const BEFORE_MS = 2_000
+const AFTER_MS = 3_000
+
+export function openTale({ stage, say, requestsPerSecond, interrupted }: Telling): Tale {
+  const scenes: Scene[] = []
+  let traffic: Traffic | undefined
+  const announce = (title: string, command?: readonly string[]): number => {
+    interrupted.throwIfAborted()
+    say(`\n── ${title}${command === undefined ? '' : `\n$ drover ${command.join(' ')}`}\n`)
+    return Date.now()
+  }
+  return {
+    release: async (title, command, { expectedExit = 0, meanwhile } = {}) => {
+      const from = announce(title, command)
+      const [ending, brokenAt] = await Promise.all([release(stage, command), meanwhile?.()])
+      const broken = typeof brokenAt === 'number' ? { brokenAt } : {}
+      scenes.push({ title, from, to: Date.now(), expectedExit, ...ending, ...broken })
+    },
+    command: async (title, command, word) => {
+      const from = announce(title, command)
+      const exitCode = await drover(stage, ...command)
+      scenes.push({ title, from, to: Date.now(), exitCode, expectedExit: 0, word })
+    },
+    event: async (title, work) => {
+      const from = announce(title)
+      const came = await work()
+      scenes.push({ title, from, to: Date.now(), expectedExit: 0, ...came })
+    },
+    look: async (...command) => {
+      interrupted.throwIfAborted()
+      say(`\n$ drover ${command.join(' ')}\n`)
+      await drover(stage, ...command)
+    },
+    openDoors: (targets) => {
+      traffic = startTraffic({ targets, requestsPerSecond, seed: 1 })
+    },
+    rows: async () => {
+      const now = Date.now()
+      await traffic?.settled()
+      return scenes.map((scene, index) => rowOf(scene, traffic, scenes[index + 1]?.from ?? now))
+    },
+    end: async () => traffic?.stop(),
+  }
+}
+
+function rowOf(scene: Scene, traffic: Traffic | undefined, to: number): Row {
+  const report = traffic?.report(scene.from, to)
+  if (report === undefined || traffic === undefined || report.sent === 0) return { scene, lost: 0 }
+  const { brokenAt } = scene
+  const lost = brokenAt === undefined ? 0 : traffic.report(brokenAt - BEFORE_MS, brokenAt + AFTER_MS).failed
+  return { scene, traffic: report, lost }
+}

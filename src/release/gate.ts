@@ -1,4 +1,5 @@
 import { diskSpace } from '../hosts/disk.ts'
+import type { DiskSpace } from '../hosts/disk.ts'
 import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import { placeProblems } from './place-problems.ts'
@@ -30,14 +31,14 @@ export async function passGate(scope: Scope): Promise<void> {
     ...placeProblems(blueprintOf(release), live?.blueprint),
     ...portProblems(set, live?.set ?? {}, before),
     ...(await strandedSingletons(scope, release, live)),
-    ...(await everywhere(all, (site) => roomOn(site, set))).flat(),
+    ...(await everywhere(all, (site) => roomOn(site, set, before[site.host.name]?.disk))).flat(),
   ]
   if (problems.length > 0) throw new Refusal(problems)
   await takePermit(scope)
 }
 
-async function roomOn(site: Site, set: ReleaseSet): Promise<Problem[]> {
-  const free = await diskSpace(site.host, site.root)
+async function roomOn(site: Site, set: ReleaseSet, measured: DiskSpace | undefined): Promise<Problem[]> {
+  const free = measured ?? (await diskSpace(site.host, site.root))
   const here = Object.values(set).filter((member) => runsOn(member, site.host.name))
   const needed = here.reduce((sum, member) => sum + member.artifact.bytes, 0)
   const problems: Problem[] = []

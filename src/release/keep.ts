@@ -20,12 +20,14 @@ export async function keep(scope: Scope): Promise<void> {
   const release = await enter(scope, 'keep')
   const all = sitesOf(scope.context, release)
   const arrangements = await arrangementsOf(scope, release)
+  // Counted meanwhile: what is answered in these milliseconds is no news.
+  const counted = trafficOf(all, release.startedAt ?? release.requestedAt, Date.now())
+  counted.catch(() => undefined)
   await everywhere(all, (site) => settle(scope, site, { release, arrangements }))
   await scope.context.reach('keep:alone')
   if (release.order.goal === 'heal') await welcomeHealed(scope, release.order.host)
   else await clearMarks(scope, release)
-  const traffic = total(await trafficOf(all, release.startedAt ?? release.requestedAt, Date.now()))
-  await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic })
+  await scope.context.records.end(scope.ref, { outcome: 'kept', problems: [], traffic: total(await counted) })
 }
 
 interface Kept {

@@ -1,3 +1,5 @@
+import { diskSpace } from '../hosts/disk.ts'
+import type { DiskSpace } from '../hosts/disk.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
 import type { LookedUp } from '../build/build-service.ts'
@@ -8,7 +10,7 @@ import { observe } from './fleet-state.ts'
 import type { AwayHost } from './fleet-state.ts'
 import type { Blueprint, Order, ReleaseSet, SetMember } from './records.ts'
 import { blueprintOf, concerns, emit, enter, sitesOf } from './scope.ts'
-import type { Scope } from './scope.ts'
+import type { Scope, Site } from './scope.ts'
 
 export interface PlanningInput {
   /** Every service's artifact; for a rollback the members say it. */
@@ -49,7 +51,9 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const blueprint = blueprintOf(release)
   const live = await context.records.live(scope.ref)
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
-  const { before, hosts, away } = await observe(sitesOf(context, release))
+  const all = sitesOf(context, release)
+  // The gate wants to know of the room on the disks: in one round trip with what runs there.
+  const [{ before, hosts, away }, disks] = await Promise.all([observe(all), disksOf(all)])
   const artifacts = new Map(Object.entries(input.artifacts))
   const wanted = wantedServices({
     blueprint,
@@ -70,7 +74,12 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   refuseAnother(plan, release.expectedPlan)
 
   const set = Object.fromEntries(blueprint.services.map((definition) => [definition.name, memberOf(definition.name)]))
-  await context.records.change(scope.ref, { plan, before, set, liveBefore: live?.number ?? 0 })
+  await context.records.change(scope.ref, {
+    plan,
+    before: Object.fromEntries(Object.entries(before).map(([host, state]) => [host, { ...state, ...disks.get(host) }])),
+    set,
+    liveBefore: live?.number ?? 0,
+  })
   await emit(scope, {
     kind: 'plan',
     hash: plan.hash,
@@ -94,6 +103,15 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
     const definition = blueprint.services.find((service) => service.name === name)!
     return { artifact, definition, config, release: same ? now.release : scope.ref.number }
   }
+}
+
+/** Where it cannot be measured now the gate tries once more, and says why not. */
+async function disksOf(all: readonly Site[]): Promise<Map<string, { readonly disk?: DiskSpace }>> {
+  const found = all.map(async ({ host, root }) => {
+    const disk = await diskSpace(host, root).catch(() => undefined)
+    return [host.name, disk === undefined ? {} : { disk }] as const
+  })
+  return new Map(await Promise.all(found))
 }
 
 async function freshConfigs(scope: Scope, release: Parameters<typeof blueprintOf>[0]): Promise<Map<string, string>> {

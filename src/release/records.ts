@@ -1,5 +1,6 @@
 import type { Problem } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
+import type { DiskSpace } from '../hosts/disk.ts'
 import type { Environment, HostDefinition, PlacedService, Store } from '../manifest/fleet.ts'
 import type { RouteSet } from '../routers/router.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
@@ -152,7 +153,14 @@ export interface HostMark {
 }
 
 /** What each host reported when the plan was made: where an undo goes back to. */
-export type Before = Readonly<Record<string, { readonly live?: RouteSet; readonly slots: readonly SlotReport[] }>>
+export type Before = Readonly<Record<string, HostBefore>>
+
+export interface HostBefore {
+  readonly live?: RouteSet
+  readonly slots: readonly SlotReport[]
+  /** Room on the disk of the environment's folder, where it could be measured. */
+  readonly disk?: DiskSpace
+}
 
 /** Something that happened in a release, in order; the live view and the log are made of these. */
 export interface ReleaseEvent extends ReleaseRef {

@@ -50,11 +50,11 @@ export async function enter(scope: Scope, phase: Phase): Promise<StoredRelease> 
     throw refusal('release/cancelled', `release ${release.number}`, `${release.cancelledBy} cancelled it`)
   }
   const resumed = release.worker !== undefined && release.worker !== worker
-  await records.change(scope.ref, {
-    phase,
-    worker,
-    ...(release.startedAt === undefined ? { startedAt: Date.now() } : {}),
-  })
+  // Of the many steps of one phase only the first has something to say.
+  if (release.phase !== phase || release.worker !== worker) {
+    const startedAt = release.startedAt ?? Date.now()
+    await records.change(scope.ref, { phase, worker, startedAt })
+  }
   if (resumed) await records.emit(scope.ref, { kind: 'resumed', worker })
   if (release.phase !== phase) await records.emit(scope.ref, { kind: 'phase', phase })
   return release
@@ -137,7 +137,14 @@ export async function setToken(context: Context, ref: ReleaseRef): Promise<Secre
   )
 }
 
+const keys = new WeakMap<Context, Promise<string>>()
+
 /** Drover's own key for fingerprints and tokens, made once per control plane database. */
 export function ownKey(context: Context): Promise<string> {
-  return context.records.setting('own-key', () => randomBytes(32).toString('hex'))
+  const known = keys.get(context)
+  if (known !== undefined) return known
+  const key = context.records.setting('own-key', () => randomBytes(32).toString('hex'))
+  keys.set(context, key)
+  key.catch(() => keys.delete(context))
+  return key
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { Secret } from '../secrets/secret.ts'
 import type { SlotSpec } from './runtime.ts'
 
 /** What lies in a slot of the spec that was laid last: `slot.json`, one line of JSON, because a shell reads it. */
@@ -10,9 +11,18 @@ export interface LaidSpec {
   readonly release: number
   readonly port?: number
   readonly drainMs: number
+  /** Digests of the files that were laid with it, so that edited ones are noticed; absent in what older ones laid. */
+  readonly files?: LaidFiles
 }
 
-export function renderSpec(spec: SlotSpec): string {
+export interface LaidFiles {
+  /** Of the launcher. */
+  readonly run: string
+  /** Of the variables of the slot. */
+  readonly env: string
+}
+
+export function renderSpec(spec: SlotSpec, files?: LaidFiles): string {
   const laid: LaidSpec = {
     key: specKey(spec),
     artifact: spec.artifact,
@@ -20,6 +30,7 @@ export function renderSpec(spec: SlotSpec): string {
     release: spec.release,
     ...(spec.port === undefined ? {} : { port: spec.port }),
     drainMs: spec.drainMs,
+    ...(files === undefined ? {} : { files }),
   }
   return `${JSON.stringify(laid)}\n`
 }
@@ -31,14 +42,22 @@ const laidSpec = z.object({
   release: z.number(),
   port: z.number().optional(),
   drainMs: z.number(),
+  files: z.object({ run: z.string(), env: z.string() }).optional(),
 })
+
+/** What a file is told by: of the variables, which hold a token, no more than that. */
+export function fileDigest(text: string | Secret): string {
+  return createHash('sha256')
+    .update(text instanceof Secret ? text.open() : text)
+    .digest('hex')
+}
 
 /** undefined when it is none: torn by a power cut, or somebody else's. */
 export function readSpec(json: string): LaidSpec | undefined {
   const spec = laidSpec.safeParse(parsed(json))
   if (!spec.success) return undefined
-  const { port, ...others } = spec.data
-  return port === undefined ? others : { ...others, port }
+  const { port, files, ...others } = spec.data
+  return { ...others, ...(port === undefined ? {} : { port }), ...(files === undefined ? {} : { files }) }
 }
 
 /**

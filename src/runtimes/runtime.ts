@@ -1,3 +1,4 @@
+import type { Finding } from '../hosts/finding.ts'
 import type { Fence } from '../hosts/operation.ts'
 import type { Host } from '../hosts/host.ts'
 import type { Limits, SlotName } from '../manifest/fleet.ts'
@@ -55,6 +56,18 @@ export interface SlotReport extends SlotRef {
   readonly cpuMs?: number
 }
 
+/** What a host says of a slot, and what it would be started with. */
+export interface InspectedSlot extends SlotReport {
+  /** SHA-256, in hex, of the environment file of its configuration; absent where there is none. */
+  readonly environment?: string
+}
+
+export interface Inspection {
+  readonly slots: readonly InspectedSlot[]
+  /** Of slots and units, whoever has declared them. */
+  readonly findings: readonly Finding[]
+}
+
 export interface RuntimeCapabilities {
   /** Brings the live set back after a reboot of the host without Drover. */
   readonly survivesReboot: boolean
@@ -77,6 +90,8 @@ export interface Runtime {
   stop(host: Host, fence: Fence, slots: readonly (SlotRef & { readonly drainMs: number })[]): Promise<void>
   /** Every slot that exists on the host, or only those asked for (an absent one is reported as absent). */
   observe(host: Host, root: string, slots?: readonly SlotRef[]): Promise<SlotReport[]>
+  /** As `observe` of every slot, and what is not as the runtime has laid it. Absent: it cannot tell. */
+  inspect?(host: Host, root: string): Promise<Inspection>
   /** Last `lines` lines of a slot, stdout and stderr together, oldest first. */
   tail(host: Host, root: string, slot: SlotRef, lines: number): Promise<string[]>
   /** Follows slots until the signal aborts. */

@@ -1,4 +1,5 @@
 import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
+import { isSealed } from '../../hosts/drover-host/seal.ts'
 import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import type { Fence } from '../../hosts/operation.ts'
@@ -13,7 +14,7 @@ import { END_PROCESSES, LIST_PROCESSES, masterOf } from './processes.ts'
 import { laySet, pruneSets, settleOn, switchTo } from './sets.ts'
 import { shapeNginx } from './shape.ts'
 import { look } from './sight.ts'
-import type { Looking } from './sight.ts'
+import type { Looking, Sight } from './sight.ts'
 import { STOP_UNIT, unitPath } from './unit.ts'
 
 export interface NginxOptions {
@@ -73,13 +74,27 @@ async function tearDown(instance: Instance): Promise<void> {
 }
 
 async function observe(looking: Looking): Promise<RouterReport> {
-  const { processes, live, edited } = await look(looking)
-  const master = masterOf(processes)
-  const files = [...edited.shape, ...edited.live]
+  const seen = await look(looking)
+  const { live, edited } = seen
+  const master = masterOf(seen.processes)
+  const files = [...edited.shape, ...edited.live, ...editedUnit(looking, seen), ...otherShape(looking, seen)]
   return {
     running: master !== undefined,
     ...(master === undefined ? {} : { shape: master.shape }),
     ...(live === undefined ? {} : { live }),
     ...(files.length === 0 ? {} : { edited: files }),
   }
+}
+
+/** Where systemd could run nginx and does not, or not as it was told to. */
+function editedUnit({ owner }: Looking, { systemd, program, configured }: Sight): string[] {
+  if (owner === undefined || systemd === undefined || program === undefined || configured === undefined) return []
+  return systemd.unit !== undefined && isSealed(systemd.unit) ? [] : [unitPath(owner)]
+}
+
+/** nginx would load another shape, as laid as it may be, at its next start. */
+function otherShape({ root }: Looking, { processes, configured, edited }: Sight): string[] {
+  const shape = masterOf(processes)?.shape
+  const isTold = edited.shape.length > 0 || configured === undefined || shape === undefined
+  return isTold || shape === configured ? [] : [prefixOf(root).configuration]
 }

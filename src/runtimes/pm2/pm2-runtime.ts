@@ -9,7 +9,7 @@ import { startSlots } from './start.ts'
 import type { StartRequest } from './start.ts'
 import { sameSlot } from '../slot-refs.ts'
 import { stopSlots } from './stop.ts'
-import { report, survey } from './survey.ts'
+import { inspectSlots, report, survey } from './survey.ts'
 import { teardownPm2 } from './teardown.ts'
 
 /**
@@ -56,6 +56,7 @@ export function pm2Runtime(options: { readonly program?: string } = {}): Runtime
         ? reports
         : slots.map((slot) => reports.find((one) => sameSlot(one, slot)) ?? absent(slot))
     },
+    inspect: inspectSlots,
     tail: tailLog,
     follow: followLogs,
     teardown: teardownPm2,

@@ -4,7 +4,7 @@ import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
 import { renderEnvironmentFile } from '../environment-file.ts'
-import { renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
+import { fileDigest, renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
 import type { SlotSpec } from '../runtime.ts'
 import { sameSlot, slotClaim, slotName } from '../slot-refs.ts'
 import { endingArgv, pm2Call, replacingArgv } from './calls.ts'
@@ -127,10 +127,12 @@ function withDrains(specs: readonly SlotSpec[], found: Survey): readonly HeldSlo
 function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
   const files = slotFiles(root, spec)
   const variables = renderEnvironmentFile(Object.entries(spec.variables))
+  const launcher = renderLauncher(root, spec)
+  const laid = renderSpec(spec, { run: fileDigest(launcher), env: fileDigest(variables) })
   return [
     { kind: 'write', path: files.variables, content: variables, mode: 0o600, volatile: true },
-    { kind: 'write', path: files.spec, content: renderSpec(spec), volatile: true },
-    { kind: 'write', path: files.run, content: renderLauncher(root, spec), volatile: true },
+    { kind: 'write', path: files.spec, content: laid, volatile: true },
+    { kind: 'write', path: files.run, content: launcher, volatile: true },
   ]
 }
 

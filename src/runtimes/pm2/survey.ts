@@ -2,8 +2,9 @@ import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
 import { readSpec } from '../laid-spec.ts'
 import type { LaidSpec } from '../laid-spec.ts'
-import type { SlotRef, SlotReport, SlotState } from '../runtime.ts'
-import { scriptArgv } from './scripts.ts'
+import type { Inspection, SlotRef, SlotReport, SlotState } from '../runtime.ts'
+import { editedFiles, readSums, withEnvironment } from '../slot-sums.ts'
+import { inspectArgv, scriptArgv } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
 
 /** A log may grow to this before its beginning is thrown away, at the next look at the host. */
@@ -56,19 +57,29 @@ export async function survey(
 ): Promise<Survey> {
   const folders = (wanted.slots ?? []).map((slot) => slotFiles(root, slot).folder)
   const ports = (wanted.ports ?? []).join(' ')
-  const outcome = await host.run(
-    { program: 'sh', argv: scriptArgv('survey', [root, String(LARGEST_LOG_KIB), ports, ...folders]) },
-    { maxOutputBytes: MAX_ANSWER_BYTES },
-  )
-  if (!outcome.ok) {
-    throw refusal(
-      'runtimes/survey',
-      `host ${host.name}`,
-      `cannot look at the slots below ${root} (${outcome.failure}): ${outcome.stderr.trim()}`,
-      'Is the host under heavy load, and is /proc readable there?',
-    )
+  return readSurvey(await ask(host, root, scriptArgv('survey', [root, String(LARGEST_LOG_KIB), ports, ...folders])))
+}
+
+/** As a survey of all slots, and what of them is not as it was laid. */
+export async function inspectSlots(host: Host, root: string): Promise<Inspection> {
+  const text = await ask(host, root, inspectArgv(root, LARGEST_LOG_KIB))
+  const { slots } = readSurvey(text)
+  const sums = readSums(text)
+  return {
+    slots: slots.map((slot) => withEnvironment(root, report(slot), sums)),
+    findings: slots.flatMap((slot) => editedFiles(slot, slotFiles(root, slot), sums)),
   }
-  return readSurvey(outcome.stdout)
+}
+
+async function ask(host: Host, root: string, argv: readonly string[]): Promise<string> {
+  const { ok, stdout, stderr, failure } = await host.run({ program: 'sh', argv }, { maxOutputBytes: MAX_ANSWER_BYTES })
+  if (ok) return stdout
+  throw refusal(
+    'runtimes/survey',
+    `host ${host.name}`,
+    `cannot look at the slots below ${root} (${failure}): ${stderr.trim()}`,
+    'Is the host under heavy load, and is /proc readable there?',
+  )
 }
 
 /** Reads what survey.sh printed. A slot whose slot.json is torn, as after a power cut, was never laid. */

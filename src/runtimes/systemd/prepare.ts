@@ -1,8 +1,11 @@
-import { SERVICE_USER, checkVersion } from '../../hosts/drover-host/drover-host.ts'
+import { act } from '../../hosts/act.ts'
+import { SERVICE_USER, checkVersion, explainHelper } from '../../hosts/drover-host/drover-host.ts'
+import { unitHeader, unitPrefix } from '../../hosts/drover-host/units.ts'
 import type { Host } from '../../hosts/host.ts'
 import { Refusal, problem, refusal } from '../../problem/problem.ts'
 import type { Problem } from '../../problem/problem.ts'
-import { scriptArgv } from './scripts.ts'
+import type { SystemdPlace } from './place.ts'
+import { scriptArgv, scriptOperation } from './scripts.ts'
 
 const PROGRAMS = ['flock', 'awk', 'perl', 'systemctl', 'journalctl']
 
@@ -12,9 +15,13 @@ const OLDEST_SYSTEMD = 247
 /** Where a unit's own view of the files has something else, or nothing. */
 const HIDDEN = /^\/(home|root|run\/user|tmp|var\/tmp|dev|proc|sys)(\/|$)/
 
-/** Refuses with everything that the host lacks to run slots; changes nothing. */
-export async function prepareSystemd(host: Host, root: string): Promise<void> {
-  const argv = scriptArgv('prepare', [SERVICE_USER, PROGRAMS.join(' ')])
+/**
+ * Refuses with everything that the host lacks to run slots. Changes nothing, but that units which lie there and would not
+ * come back after a reboot do so again.
+ */
+export async function prepareSystemd(place: SystemdPlace, number: number): Promise<void> {
+  const { host, root } = place
+  const argv = scriptArgv('prepare', [SERVICE_USER, PROGRAMS.join(' '), unitPrefix(place), unitHeader(place)])
   const outcome = await host.run({ program: 'sh', argv, env: { LC_ALL: 'C' }, summary: 'look for systemd' })
   const problems = [...outcome.stdout.split('\n').flatMap((line) => problemOf(host, line)), ...hiddenRoot(host, root)]
   if (problems.length > 0) throw new Refusal(problems)
@@ -22,6 +29,14 @@ export async function prepareSystemd(host: Host, root: string): Promise<void> {
     throw refusal('runtimes/prepare', `host ${host.name}`, `cannot look for programs: ${outcome.stderr.trim()}`)
   }
   checkVersion(host.name, outcome)
+  if (/^unbooted /m.test(outcome.stdout)) await enable(place, number)
+}
+
+async function enable({ host, root, fleet, environment }: SystemdPlace, number: number): Promise<void> {
+  const operations = [scriptOperation('enable', [fleet, environment])]
+  await act(host, { root, number }, operations, { label: 'enable units' }).catch((error: unknown) => {
+    throw explainHelper(host.name, error)
+  })
 }
 
 function problemOf(host: Host, line: string): Problem[] {

@@ -3,7 +3,7 @@ import { explainHelper } from '../../hosts/drover-host/drover-host.ts'
 import { slotUnit } from '../../hosts/drover-host/units.ts'
 import type { Fence, Operation } from '../../hosts/operation.ts'
 import { Refusal, problem } from '../../problem/problem.ts'
-import { renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
+import { fileDigest, renderSpec, specKey, uniqueSlots } from '../laid-spec.ts'
 import type { SlotSpec } from '../runtime.ts'
 import { drainTime, sameSlot, slotClaim, slotName } from '../slot-refs.ts'
 import { takenPorts } from './ports.ts'
@@ -108,10 +108,13 @@ function startOperations({ place, specs, found }: Beginning, units: readonly Ope
 /** Not synced one by one: begin.sh syncs all of them together. What was cut off lacks the key, or its other half. */
 function layOperations(root: string, spec: SlotSpec): readonly Operation[] {
   const files = slotFiles(root, spec)
+  const variables = renderVariables(spec)
+  const launcher = renderLauncher(root, spec)
+  const laid = renderSpec(spec, { run: fileDigest(launcher), env: fileDigest(variables) })
   return [
-    { kind: 'write', path: files.variables, content: renderVariables(spec), mode: 0o600, volatile: true, unread: true },
-    { kind: 'write', path: files.spec, content: renderSpec(spec), volatile: true, unread: true },
-    { kind: 'write', path: files.run, content: renderLauncher(root, spec), volatile: true, unread: true },
+    { kind: 'write', path: files.variables, content: variables, mode: 0o600, volatile: true, unread: true },
+    { kind: 'write', path: files.spec, content: laid, volatile: true, unread: true },
+    { kind: 'write', path: files.run, content: launcher, volatile: true, unread: true },
   ]
 }
 

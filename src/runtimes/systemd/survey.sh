@@ -44,6 +44,7 @@ if [ -n "$ports" ]; then
     }'
 fi
 figures=MemoryCurrent,CPUUsageNSec
-properties=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,$figures
+origin=FragmentPath,DropInPaths,NeedDaemonReload
+properties=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,$figures,$origin
 [ -z "$units" ] || TZ=UTC systemctl show --timestamp=us+utc --property="$properties" -- $units || exit
 printf '\nsurveyed\n'

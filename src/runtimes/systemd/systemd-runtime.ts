@@ -6,6 +6,7 @@ import { gatherer } from '../gather.ts'
 import type { Runtime, SlotRef, SlotReport } from '../runtime.ts'
 import { sameSlot } from '../slot-refs.ts'
 import type { SystemdPlace } from './place.ts'
+import { inspectSystemd } from './inspect.ts'
 import { followLogs, tailLog } from './logs.ts'
 import { prepareSystemd } from './prepare.ts'
 import { startSlots } from './start.ts'
@@ -40,7 +41,7 @@ export function systemdRuntime(owner: UnitOwner): Runtime {
   return {
     name: 'systemd',
     capabilities: { survivesReboot: true, limits: true },
-    prepare: (host, fence) => prepareSystemd(host, fence.root),
+    prepare: (host, fence) => prepareSystemd(at(host, fence.root), fence.number),
     async start(host, fence, slots) {
       const refused = slots.length === 0 ? undefined : await starter(host, fence).start(slots)
       if (refused !== undefined) throw refused
@@ -54,6 +55,7 @@ export function systemdRuntime(owner: UnitOwner): Runtime {
         ? reports
         : slots.map((slot) => reports.find((one) => sameSlot(one, slot)) ?? absent(slot))
     },
+    inspect: (host, root) => inspectSystemd(at(host, root)),
     tail: (host, root, slot, lines) => tailLog(at(host, root), slot, lines),
     follow: (host, root, slots, options) => followLogs(at(host, root), slots, options),
     teardown: (host, fence) => teardownSystemd(at(host, fence.root), fence.number),

@@ -10,10 +10,24 @@ export interface UnitState {
   readonly startedAt?: number
   readonly memoryBytes?: number
   readonly cpuMs?: number
+  /** The file that it was read from; empty where there is none. */
+  readonly fragment: string
+  /** Files that override parts of it. */
+  readonly dropIns: readonly string[]
+  /** A file of it has changed since systemd read it. */
+  readonly unread: boolean
 }
 
 /** A unit that systemd has nothing to say of. */
-export const NO_UNIT: UnitState = { active: 'inactive', sub: 'dead', pid: 0, restarts: 0 }
+export const NO_UNIT: UnitState = {
+  active: 'inactive',
+  sub: 'dead',
+  pid: 0,
+  restarts: 0,
+  fragment: '',
+  dropIns: [],
+  unread: false,
+}
 
 /** The blocks of `systemctl show` among other lines, by the unit's name. */
 export function readUnits(lines: readonly string[]): ReadonlyMap<string, UnitState> {
@@ -48,6 +62,9 @@ function stateOf(block: ReadonlyMap<string, string>): UnitState {
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(cpuNs === undefined ? {} : { cpuMs: Math.round(cpuNs / 1e6) }),
+    fragment: block.get('FragmentPath') ?? '',
+    dropIns: (block.get('DropInPaths') ?? '').split(' ').filter((path) => path !== ''),
+    unread: block.get('NeedDaemonReload') === 'yes',
   }
 }
 

@@ -18,7 +18,8 @@ export async function unitOperations(
   found: Survey,
 ): Promise<readonly Operation[]> {
   const differing = specs.filter((spec) => !isLaid(place, spec, found))
-  const wanted = found.unread ? specs : differing
+  const isUnread = found.unread || found.slots.some(({ unit }) => unit.unread)
+  const wanted = isUnread ? specs : differing
   if (wanted.length === 0) return []
   const systemd = await systemdVersion(place)
   const units = new Map(

@@ -12,6 +12,8 @@ export interface SshSettings {
   readonly configFile?: string
   /** Default 10. */
   readonly connectTimeoutSeconds?: number
+  /** A connection on which nothing has come for so long is lost. Default 15. */
+  readonly silenceSeconds?: number
 }
 
 export interface HostPoolOptions {

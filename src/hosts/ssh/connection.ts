@@ -26,6 +26,8 @@ export interface SshOptions {
   readonly port?: number
   /** Default 10. */
   readonly connectTimeoutSeconds?: number
+  /** A connection on which nothing has come for so long is lost. Default 15. */
+  readonly silenceSeconds?: number
 }
 
 /** One multiplexed connection of the system's OpenSSH: ssh makes it at first use, and again after it was lost. */
@@ -55,6 +57,8 @@ export interface Entry {
 /** Of the 108 bytes of a socket's address, ssh takes 17 for a name of its own while it makes it, and one ends it. */
 const LONGEST_SOCKET = 108 - 17 - 1
 const IDLE_SECONDS = 120
+/** How often a silent host is asked whether it is there. */
+const QUESTIONS = 3
 let connections = 0
 
 export function connection(options: SshOptions): Connection {
@@ -157,7 +161,7 @@ function userOptions({ configFile, port }: SshOptions): string[] {
  * All else is the user's own configuration, keys and known hosts. What it may hold for people at a terminal
  * (forwardings, a command to run, a terminal) is not for us. Nobody is there to answer questions.
  */
-function ownOptions({ connectTimeoutSeconds = 10 }: SshOptions, socket: string): string[] {
+function ownOptions({ connectTimeoutSeconds = 10, silenceSeconds = 15 }: SshOptions, socket: string): string[] {
   return [
     'BatchMode=yes',
     'ControlMaster=auto',
@@ -165,8 +169,8 @@ function ownOptions({ connectTimeoutSeconds = 10 }: SshOptions, socket: string):
     `ControlPersist=${IDLE_SECONDS}`,
     `ConnectTimeout=${connectTimeoutSeconds}`,
     'ConnectionAttempts=1',
-    'ServerAliveInterval=5',
-    'ServerAliveCountMax=3',
+    `ServerAliveInterval=${Math.max(1, Math.round(silenceSeconds / QUESTIONS))}`,
+    `ServerAliveCountMax=${QUESTIONS}`,
     'RequestTTY=no',
     'RemoteCommand=none',
     'PermitLocalCommand=no',

@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { openLab } from '../../../lab/lab.ts'
+import type { Row } from './cell.ts'
+import { FAULTS } from './cells.ts'
+import type { Fault } from './cells.ts'
+import { runMatrix } from './matrix.ts'
+import { page, rowLine, summary } from './table.ts'
+
+/**
+ * The crash matrix, or a part of it:
+ *
+ *     node test/story/matrix/main.ts [--hosts 1,3] [--fault kill,power,network,race,clock] [--only <text>]
+ *                                    [--sample <n>] [--seed <s>] [--write docs/crash-matrix.md]
+ */
+const ROOT = join(import.meta.dirname, '../../..')
+
+const { values } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '1,3' },
+    fault: { type: 'string', default: FAULTS.join(',') },
+    only: { type: 'string' },
+    sample: { type: 'string' },
+    seed: { type: 'string' },
+    write: { type: 'string' },
+  },
+})
+const hosts = values.hosts.split(',').map(Number)
+const faults = values.fault.split(',').map((word): Fault => {
+  const fault = FAULTS.find((each) => each === word)
+  if (fault === undefined) throw new Error(`--fault is one or more of ${FAULTS.join(', ')}, got ${word}`)
+  return fault
+})
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+print(`seed ${seed}`)
+const lab = await openLab({ hosts: Math.max(...hosts), say: print })
+let rows: Row[]
+try {
+  rows = await runMatrix({
+    lab,
+    hosts,
+    faults,
+    seed,
+    evidence: join(ROOT, '.cache/matrix'),
+    say: print,
+    onRow: (row) => print(rowLine(row)),
+    ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
+    ...(values.only === undefined ? {} : { only: values.only }),
+  })
+} finally {
+  await lab.close()
+}
+if (values.write !== undefined) await writeFile(values.write, `${page(rows)}\n`)
+print(summary(rows))
+process.exitCode = rows.length === 0 || rows.some(({ end }) => end === 'neither') ? 1 : 0

@@ -1,0 +1,57 @@
+import type { Row } from './cell.ts'
+import { FAULTS } from './cells.ts'
+import type { Fault } from './cells.ts'
+
+/** One line while the matrix runs. */
+export function rowLine({ cell, victim, end, outcome, seconds, failure }: Row): string {
+  const place = [cell.point, ...(victim === undefined ? [] : [`(${victim})`])].join(' ')
+  const what = [cell.fault, ...(cell.how === undefined ? [] : [`(${cell.how})`])].join(' ')
+  const said = failure === undefined ? `${outcome}, ${seconds.toFixed(1)} s` : failure.what
+  return `${end.padEnd(7)}  ${cell.hosts} × ${what}  ${place}: ${said}`
+}
+
+/** How many of each end there are, in one line. */
+export function summary(rows: readonly Row[]): string {
+  const count = (end: Row['end']): number => rows.filter((row) => row.end === end).length
+  const hands = rows.reduce((sum, row) => sum + row.hands, 0)
+  return `${rows.length} cells: ${count('new')} wholly new, ${count('old')} wholly old, ${count('neither')} neither; hands needed: ${hands}`
+}
+
+const TITLES: Readonly<Record<Fault, string>> = {
+  kill: 'kill -9 of the control plane, started again',
+  power: 'Power cut of a host, given back when Drover has ended the release without it',
+  network: 'Network cut of a host, healed when Drover has ended the release without it',
+  race: 'Two control planes on one database',
+  clock: 'Clock jumps',
+}
+
+/** The matrix as a page: for each fault a table, a line for each step, a column for each number of hosts. */
+export function page(rows: readonly Row[]): string {
+  const counts = [...new Set(rows.map(({ cell }) => cell.hosts))].toSorted((one, other) => one - other)
+  const tables = FAULTS.filter((fault) => rows.some(({ cell }) => cell.fault === fault)).map((fault) =>
+    faultTable(
+      fault,
+      rows.filter(({ cell }) => cell.fault === fault),
+      counts,
+    ),
+  )
+  return [summary(rows), ...tables].join('\n\n')
+}
+
+function faultTable(fault: Fault, rows: readonly Row[], counts: readonly number[]): string {
+  const lines = Map.groupBy(rows, ({ cell }) => [cell.how, cell.point].filter((word) => word !== undefined).join(', '))
+  const head = ['step', ...counts.map((count) => `on ${count} host${count === 1 ? '' : 's'}`)]
+  const body = [...lines].map(([step, cells]) => [
+    `\`${step}\``,
+    ...counts.map((count) => cellText(cells.find(({ cell }) => cell.hosts === count))),
+  ])
+  const table = [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`)
+  return [`## ${TITLES[fault]}`, '', summary(rows), '', ...table].join('\n')
+}
+
+function cellText(row: Row | undefined): string {
+  if (row === undefined) return ''
+  if (row.end === 'neither') return '**neither**'
+  const where = row.victim === undefined ? '' : ` (${row.victim})`
+  return `${row.end}, ${row.seconds.toFixed(1)} s, ${row.hands}${where}`
+}

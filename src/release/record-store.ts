@@ -1,6 +1,7 @@
 import { errorCode } from '../hosts/error-code.ts'
 import { problem, refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
+import { eventWriter } from './event-writer.ts'
 import { readBlueprint, readMembers } from './older-records.ts'
 import type { Plan } from './plan.ts'
 import type {
@@ -134,12 +135,7 @@ export function recordStore(sql: Sql, inStep: Sql = sql): RecordStore {
       return (await sql.query(text, [...keyOf(release), release.number, actor])).rows.length > 0
     },
     end: (release, ending) => end(sql, release, ending),
-    emit: async (release, body) => {
-      await inStep.query(
-        'insert into drover.release_events (fleet, environment, number, body) values ($1, $2, $3, $4)',
-        [...keyOf(release), release.number, JSON.stringify(body)],
-      )
-    },
+    emit: eventWriter(inStep),
     eventsAfter: (release, afterId) => eventsAfter(sql, release, afterId),
     setting: async (name, make) => {
       const known = await readSetting(sql, name)

@@ -21,7 +21,7 @@ export async function healReturned({ context, controlPlane }: HealingParts, now:
   for (const mark of await context.marks.all()) {
     const { fleet, environment, host } = mark
     const lane = { fleet, environment }
-    if (now < dueAt(mark) || (await context.records.open(lane)).length > 0) continue
+    if (!isDue(mark, now) || (await context.records.open(lane)).length > 0) continue
     if (!(await answers(context, lane, host)) || !(await context.marks.takeTry(lane, mark))) continue
     const reason = `${mark.why}, and answers again`
     await controlPlane.request(lane, { order: { goal: 'heal', host }, actor: 'drover', reason })
@@ -45,8 +45,10 @@ export function startHealing(parts: HealingParts): () => Promise<void> {
   }
 }
 
-function dueAt({ tries, triedAt = 0 }: HostMark): number {
-  return triedAt + (tries === 0 ? 0 : Math.min(LONGEST_MS, EVERY_MS * 2 ** tries))
+/** A try of the future was noted before a clock was set back, and says nothing. */
+function isDue({ tries, triedAt = 0 }: HostMark, now: number): boolean {
+  const waitedMs = now - triedAt
+  return tries === 0 || waitedMs < 0 || waitedMs >= Math.min(LONGEST_MS, EVERY_MS * 2 ** tries)
 }
 
 async function answers(context: Context, environment: EnvironmentRef, host: string): Promise<boolean> {

@@ -53,7 +53,7 @@ async function drain(scope: Scope, site: Site, member: SetMember | undefined, sl
   const singleton = member?.definition.singleton
   const port = member?.definition.slotPorts?.[slot === 'a' ? 0 : 1]
   if (member === undefined || singleton === undefined || port === undefined) return
-  const deadline = Date.now() + member.definition.drainMs
+  const deadline = performance.now() + member.definition.drainMs
   if (singleton.pause !== undefined) {
     const [answer] = await site.host.probe(
       [{ port, path: singleton.pause, method: 'POST', timeoutMs: 2000 }],
@@ -68,7 +68,7 @@ async function drain(scope: Scope, site: Site, member: SetMember | undefined, sl
     }
   }
   if (singleton.active === undefined) return
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
     const [answer] = await site.host.probe([{ port, path: singleton.active, timeoutMs: 2000 }], scope.signal)
     const active = answer?.status === 200 ? activeCount(answer.body) : undefined
     if (active === 0 || answer?.status === undefined) return

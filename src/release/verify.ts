@@ -25,16 +25,19 @@ export async function verify(scope: Scope, hosts: readonly string[], switchedAt:
   const all = sitesOf(scope.context, release).filter(({ host }) => hosts.includes(host.name))
   await Promise.all([smokeAll(scope, release, all), proveVersions(release, all)])
   if (watchMs === 0) return
-  const deadline = Date.now() + Math.max(0, watchMs - (Date.now() - switchedAt))
+  // Of the time that a killed Drover has watched already; a clock that was set meanwhile makes it neither longer nor none.
+  const watchedMs = Math.min(watchMs, Math.max(0, Date.now() - switchedAt))
+  const deadline = performance.now() + watchMs - watchedMs
+  const leftMs = (): number => Math.max(0, deadline - performance.now())
   const before = await trafficOf(all, switchedAt - BASELINE_MS, switchedAt)
   let round = 0
-  while (Date.now() < deadline) {
+  while (leftMs() > 0) {
     scope.signal.throwIfAborted()
-    await new Promise((resolve) => setTimeout(resolve, Math.min(ROUND_MS, Math.max(0, deadline - Date.now()))))
+    await new Promise((resolve) => setTimeout(resolve, Math.min(ROUND_MS, leftMs())))
     const after = await trafficOf(all, switchedAt, Date.now())
     await judgeRound(release, all, before, after)
     if (round++ % 2 === 0) await smokeAll(scope, release, all)
-    await emit(scope, { kind: 'watch', ...total(after), remainingMs: Math.max(0, deadline - Date.now()) })
+    await emit(scope, { kind: 'watch', ...total(after), remainingMs: Math.ceil(leftMs()) })
   }
   await proveVersions(release, all)
 }

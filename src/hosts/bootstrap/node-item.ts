@@ -9,11 +9,14 @@ import type { HostState } from './state.ts'
  * Checked by content and by a first start before it gets its name: what the user of the login laid may be altered by
  * then, and may not run here. `$1` what was uploaded, `$2` its place, `$3` sha256, `$4` version.
  */
-const INSTALL = `umask 022
-mkdir -p -- "$2/bin" && cp -f -- "$1/bin/node" "$2/bin/node.part" && chmod 755 -- "$2/bin/node.part" && chown root:root -- "$2/bin/node.part" || exit 1
-printf '%s  %s\\n' "$3" "$2/bin/node.part" | sha256sum --check --status || { echo 'what arrived is not what was sent' >&2; exit 1; }
-said=$("$2/bin/node.part" --version 2>&1) && [ "$said" = "$4" ] || { printf 'it does not run here: %s\\n' "$said" >&2; exit 1; }
-sync -- "$2/bin/node.part" && mv -fT -- "$2/bin/node.part" "$2/bin/node" && rm -rf -- "$1"`
+const INSTALL = `umask 022; bin=$2/bin
+mkdir -p -- "$bin" || exit 1
+for name in node npx; do
+  cp -f -- "$1/bin/$name" "$bin/$name.part" && chmod 755 -- "$bin/$name.part" && chown root:root -- "$bin/$name.part" || exit 1
+done
+[ "$(cat -- "$bin/node.part" "$bin/npx.part" | sha256sum | cut -d ' ' -f 1)" = "$3" ] || { echo 'what arrived is not what was sent' >&2; exit 1; }
+said=$("$bin/node.part" --version 2>&1) && [ "$said" = "$4" ] || { printf 'it does not run here: %s\\n' "$said" >&2; exit 1; }
+sync -- "$bin/npx.part" "$bin/node.part" && mv -fT -- "$bin/npx.part" "$bin/npx" && mv -fT -- "$bin/node.part" "$bin/node" && rm -rf -- "$1"`
 
 /** The Node that services were built with, so that what was tried in staging is what runs. */
 export function nodeItem(program: NodeProgram, state: HostState): Work {

@@ -15,9 +15,10 @@ export interface NodeProgram {
   readonly machine: string
   /** Version of the GNU C library that it needs at least; absent where it needs none. */
   readonly glibc?: string
+  /** Of the program `node` and the script `npx`, one after the other. */
   readonly sha256: string
   readonly bytes: number
-  /** A folder of this machine with `bin/node` and nothing else. */
+  /** A folder of this machine with `bin/node`, `bin/npx` and nothing else. */
   readonly folder: string
 }
 

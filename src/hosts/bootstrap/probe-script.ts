@@ -51,8 +51,8 @@ file helper ${quote(HELPER_PATH)}
 if [ -e ${quote(HELPER_PATH)} ]; then say helper-mode "$(stat -c '%U:%G %a' -- ${quote(HELPER_PATH)})"; fi
 file sudoers ${quote(SUDOERS_FILE)}
 if [ "$node" != - ]; then
-  program=${quote(NODE_FOLDER)}-$node/bin/node
-  if [ -x "$program" ]; then say node-sha256 "$(sha256sum <"$program" | cut -d ' ' -f 1)"; fi
+  bin=${quote(NODE_FOLDER)}-$node/bin
+  if [ -x "$bin/node" ]; then say node-sha256 "$(cat -- "$bin/node" "$bin/npx" | sha256sum | cut -d ' ' -f 1)"; fi
   say node-link "$(readlink -- ${quote(NODE_FOLDER)})"
   if [ -x ${quote(NODE_FOLDER)}/bin/node ]; then say node-version "$(timeout 10 ${quote(NODE_FOLDER)}/bin/node --version)"; fi
 fi

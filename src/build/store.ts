@@ -106,6 +106,25 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
     )
   }
 
+  async function readInventoryOf(wanted: Pick<Artifact, 'service' | 'id'>): Promise<Inventory> {
+    const artifact = await mustHave(wanted)
+    const text = await readFile(join(artifact.folder, '..', 'inventory'), 'utf8').catch(() => '')
+    const recorded = readInventory(text)
+    if (recorded !== undefined && artifactId(recorded, artifact) === artifact.id) return recorded
+    // A power cut may have torn the record; what counts is what is there.
+    const found = await takeInventory(artifact.folder)
+    if (artifactId(found, artifact) === artifact.id) return found
+    throw refusal(
+      'build/altered',
+      `artifact ${artifact.service}/${artifact.id}`,
+      'is no longer what was built: its files have been written to',
+      'Remove its folder from the store and build it again by releasing its commit.',
+    )
+  }
+
+  // Several hosts get the same artifact at the same time.
+  const underWay = new Map<string, Promise<Inventory>>()
+
   const scratch = async (): Promise<string> => {
     const path = join(folder, 'tmp', `${owner}-${randomUUID().slice(0, 8)}`)
     await mkdir(path)
@@ -121,20 +140,11 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
       return known === undefined ? undefined : await get(known.service, known.id)
     },
     folderOf: async (artifact) => (await mustHave(artifact)).folder,
-    async inventoryOf(wanted) {
-      const artifact = await mustHave(wanted)
-      const text = await readFile(join(artifact.folder, '..', 'inventory'), 'utf8').catch(() => '')
-      const recorded = readInventory(text)
-      if (recorded !== undefined && artifactId(recorded, artifact) === artifact.id) return recorded
-      // A power cut may have torn the record; what counts is what is there.
-      const found = await takeInventory(artifact.folder)
-      if (artifactId(found, artifact) === artifact.id) return found
-      throw refusal(
-        'build/altered',
-        `artifact ${artifact.service}/${artifact.id}`,
-        'is no longer what was built: its files have been written to',
-        'Remove its folder from the store and build it again by releasing its commit.',
-      )
+    inventoryOf(wanted) {
+      const key = join(wanted.service, wanted.id)
+      const read = underWay.get(key) ?? readInventoryOf(wanted).finally(() => underWay.delete(key))
+      underWay.set(key, read)
+      return read
     },
     async add(built) {
       const inventory = await takeInventory(join(built.scratch, 'content'), built.known)

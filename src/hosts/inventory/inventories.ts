@@ -16,19 +16,27 @@ export interface Inventories {
 }
 
 export function inventories(folder: string): Inventories {
+  // Several hosts get the same at the same time; what nobody uses any more is collected.
+  const atHand = new Map<string, WeakRef<Inventory>>()
   let swept: Promise<void> | undefined
   return {
     async find(digest) {
+      const known = atHand.get(digest)?.deref()
+      if (known !== undefined) return known
       if (!/^[0-9a-f]{64}$/.test(digest)) return undefined
       const file = join(folder, digest)
       const text = await readFile(file, 'utf8').catch(() => undefined)
       const inventory = text === undefined ? undefined : readInventory(text)
       if (inventory?.digest !== digest) return undefined
       await utimes(file, new Date(), new Date()).catch(() => undefined)
+      atHand.set(digest, new WeakRef(inventory))
       return inventory
     },
     /** A disk that is full or may not be written to costs time at the next upload, and nothing now. */
-    async keep({ digest, records }) {
+    async keep(inventory) {
+      const { digest, records } = inventory
+      if (atHand.get(digest)?.deref() !== undefined) return
+      atHand.set(digest, new WeakRef(inventory))
       const aside = join(folder, `${digest}.${randomUUID()}`)
       try {
         await mkdir(folder, { recursive: true })

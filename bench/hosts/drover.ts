@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { PROJECT } from '../../demo/stage.ts'
 import type { LabHost } from '../../lab/lab-host.ts'
 import { attempt } from './command.ts'
@@ -50,7 +50,7 @@ export function droverCommand(stage: HostStage): DroverCommand {
   return (...argv) => attempt(join(PROJECT, 'bin/drover'), argv, { cwd: stage.repository, env })
 }
 
-/** In the manifest, in an ssh configuration of their own, and with the addresses of the stores as they see them. */
+/** In the manifest, and in an ssh configuration of their own. */
 export async function declareHosts(stage: HostStage, hosts: readonly LabHost[]): Promise<void> {
   const config = hosts.map(({ name, address, ssh }) => {
     const files = `  IdentityFile ${ssh.identityFile}\n  UserKnownHostsFile ${ssh.knownHostsFile}\n`
@@ -70,11 +70,6 @@ export async function declareHosts(stage: HostStage, hosts: readonly LabHost[]):
       .replace('warm: 5m', `warm: ${WARM}`),
   )
   stage.commit('Hosts')
-
-  const folder = join(stage.home, 'secrets/pakashop')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const lines = Object.entries(stage.stores).map(([name, value]) => `${name}='${value}'\n`)
-  await writeFile(join(folder, 'production.env'), lines.join(''), { mode: 0o600 })
 }
 
 interface EventLine {

@@ -14,11 +14,11 @@ export interface FleetService {
 const TIERS: Readonly<Record<string, number>> = { config: 0, gateway: 1, backend: 2, search: 2, analytics: 2 }
 
 /** The services of examples/pakashop in the order of its drover.yaml, which is that of the written procedure. */
-export async function readFleet(folder: string, portOffset: number): Promise<FleetService[]> {
+export async function readFleet(folder: string): Promise<FleetService[]> {
   const manifest = await readFile(join(folder, 'drover.yaml'), 'utf8')
   return [...manifest.matchAll(/^ {2}(\w+): \{ port: (\d+)/gm)].map(([, name = '', port]) => ({
     name,
-    port: Number(port) + portOffset,
+    port: Number(port),
     language: languageOf(join(folder, 'services', name)),
     tier: TIERS[name] ?? 3,
   }))
@@ -42,6 +42,7 @@ export async function withoutPrisma(folder: string): Promise<void> {
   for (const file of ['prisma', 'prisma.config.mjs', '.npmrc']) {
     await rm(join(backend, file), { recursive: true, force: true })
   }
+  await rm(join(folder, 'tools/prisma-engine'), { recursive: true, force: true })
 }
 
 /** The SQL of all migrations, oldest first. */

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { PROJECT, setStage } from '../../demo/stage.ts'
+import { PROJECT, rewrite, setStage } from '../../demo/stage.ts'
 import type { Stage } from '../../demo/stage.ts'
 import { openLab } from '../../lab/lab.ts'
 import type { Lab } from '../../lab/lab.ts'
@@ -38,17 +38,14 @@ export async function setHostStage({ hosts, bare, say }: HostStageOptions): Prom
     for (const end of ends.splice(0).toReversed()) await end()
   }
   try {
-    const stage = await setStage()
-    ends.push(() => stage.strike())
     const lab = await openLab({ hosts, say, layers })
     ends.push(() => lab.close())
+    const stage = await setStage({ address: lab.address })
+    ends.push(() => stage.strike())
     await simplify(stage)
     await migrate(stage.databaseUrl)
-    const services = await readFleet(stage.repository, stage.portOffset)
-    const stores = await storesAt(lab.address, stage)
-    const ports = Object.values(stores).map((url) => new URL(url).port)
-    const forwarder = await start(process.execPath, [join(import.meta.dirname, 'forwarder.ts'), lab.address, ...ports])
-    ends.push(() => stop(forwarder))
+    const services = await readFleet(stage.repository)
+    const stores = await storesOf(stage)
     const { daemon, gitUrl } = await serveGit(lab.address, stage)
     ends.push(() => stop(daemon))
     return { ...stage, lab, services, gitUrl, stores, strike }
@@ -64,11 +61,16 @@ export async function setHostStage({ hosts, bare, say }: HostStageOptions): Prom
  */
 async function simplify(stage: Stage): Promise<void> {
   await withoutPrisma(stage.repository)
-  const manifest = join(stage.repository, 'drover.yaml')
-  const text = await readFile(manifest, 'utf8')
-  const simpler = text.replaceAll(/, singleton: \{[^}]*\}/g, '').replace(' migrate: npx prisma migrate deploy,', '')
-  await writeFile(manifest, simpler)
-  stage.commit('No migration, no singletons')
+  await rewrite(join(stage.repository, 'drover.yaml'), (text) =>
+    text
+      .replaceAll(/, singleton: \{[^}]*\}/g, '')
+      .replace(/( {2}backend: \{ port: 3080,).* smoke:/, '$1 smoke:')
+      .replace(/ {4}variables: \{ PRISMA.*\n/, ''),
+  )
+  // In the first commit, so that nobody clones the tool.
+  stage.git('add', '-A')
+  stage.git('commit', '-q', '--amend', '--no-edit')
+  stage.git('branch', '-f', 'main')
 }
 
 async function migrate(databaseUrl: string): Promise<void> {
@@ -78,12 +80,9 @@ async function migrate(databaseUrl: string): Promise<void> {
   await client.end()
 }
 
-async function storesAt(address: string, stage: Stage): Promise<Record<string, string>> {
+async function storesOf(stage: Stage): Promise<Record<string, string>> {
   const secrets = await readFile(join(stage.home, 'secrets/pakashop/production.env'), 'utf8')
-  const found = [...secrets.matchAll(/^(\w+)='(.*)'$/gm)]
-  const stores = Object.fromEntries(found.map(([, name, url]) => [name!, url!.replace('127.0.0.1', address)]))
-  // Go's driver wants TLS of a database on another machine, unless it is told that there is none.
-  return { ...stores, DATABASE_URL: `${stores['DATABASE_URL']}?sslmode=disable` }
+  return Object.fromEntries([...secrets.matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, url]) => [name!, url!]))
 }
 
 async function serveGit(address: string, stage: Stage): Promise<{ daemon: ChildProcess; gitUrl: string }> {
@@ -98,18 +97,6 @@ async function serveGit(address: string, stage: Stage): Promise<{ daemon: ChildP
   const gitUrl = `git://${address}:${port}/pakashop`
   await run('sh', ['-c', 'for _ in $(seq 50); do git ls-remote -q "$1" && exit; sleep 0.1; done; exit 1', 'sh', gitUrl])
   return { daemon, gitUrl }
-}
-
-async function start(program: string, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(failed(program))])
-  return child
-}
-
-function failed(program: string): () => never {
-  return () => {
-    throw new Error(`${program} ended before it did its work`)
-  }
 }
 
 async function stop(child: ChildProcess): Promise<void> {

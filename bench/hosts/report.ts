@@ -33,14 +33,18 @@ export function report(figures: readonly MeasuredFigure[]): string {
     figures.find((figure) => figure.contestant === 'limit' && figure.scenario === scenario)
   const ratio: Cell = (figure) => {
     const limit = limitOf(figure.scenario)
-    return limit === undefined ? NONE : `${(middle(wall(figure)) / middle(wall(limit))).toFixed(1)} ×`
+    return limit === undefined ? NONE : `${(middle(wall(figure)) / middle(wall(limit))).toFixed(2)} ×`
   }
   const good = figures.filter(({ scenario }) => !BAD.includes(scenario))
   const longer = good.filter(({ rounds }) => rounds.some(({ endSeconds }) => endSeconds !== undefined))
   const underLoad = good.filter(({ rounds }) => rounds.some(({ requests }) => (requests?.sent ?? 0) > 0))
   return [
     table('wall time, s: median [least to most]', good, (figure) => `${range(wall(figure))}${exits(figure)}`),
-    table('times the limit', good, ratio),
+    table(
+      'times the limit',
+      good.filter(({ scenario }) => limitOf(scenario) !== undefined),
+      ratio,
+    ),
     table('to the end of a command that goes on after the switch, s', longer, ({ rounds }) =>
       range(rounds.map((each) => each.endSeconds ?? each.seconds)),
     ),

@@ -40,6 +40,8 @@ export async function* play(game: Play): AsyncGenerator<Figure> {
   const { contestant, scenarios } = game
   const first = await observe(game, () => contestant.deploy())
   expectGood(first, 'the first deploy')
+  if (first.ready < game.stage.services.length)
+    throw new Error(`after the first deploy ${first.ready} services are ready`)
   if (scenarios.includes('first deploy')) yield figure(game, 'first deploy', [first])
   game.startTraffic()
   for (const [index, scenario] of scenarios.entries()) {

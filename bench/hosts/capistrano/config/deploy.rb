@@ -29,7 +29,9 @@ namespace :services do
           when "node" then execute :npm, "ci", "--omit=dev"
           when "go" then execute :go, "build", "-buildvcs=false", "-o", "bin/#{service["name"]}", "./src"
           else
-            execute :test, "-x", "venv/bin/pip", "||", :python3, "-m", "venv", "venv"
+            # Made in the shared folder: venv refuses a link.
+            venv = shared_path.join("services", service["name"], "venv")
+            execute :test, "-x", venv.join("bin/pip"), "||", :python3, "-m", "venv", venv
             execute "venv/bin/pip", "install", "-r", "requirements.txt"
           end
         end

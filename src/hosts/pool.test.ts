@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { LOCAL_HOST } from '../manifest/fleet.ts'
+import { tellingCuts } from './cut-off.ts'
 import { guardedHost } from './guarded-host.ts'
 import { localHost } from './local/local-host.ts'
 import { runLocally } from './local/run.ts'
 import { hostPool } from './pool.ts'
+import { printingHost } from './printing/printing-host.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'drover-pool-'))
 after(() => rm(folder, { recursive: true }))
@@ -47,6 +49,27 @@ describe('the hosts of all fleets', () => {
       /host w: 127\.0\.0\.1 is a loopback address.*\n {2}HINT: Give the host an `address`/,
     )
     await assert.rejects(pool.address(at('nowhere')), /host w: the name no\.invalid has no address/)
+  })
+})
+
+describe('a host that tells when it was cut off', () => {
+  it('refuses a command whose end nobody knows, and no other', async () => {
+    const cut = printingHost({
+      name: 'web-1',
+      answer: ({ program }) =>
+        program === 'tail'
+          ? { ok: false, failure: 'transport', stdout: 'half a li', stderr: 'x\nthe connection was lost\n' }
+          : { ok: false, failure: 'exit', exitCode: 1 },
+    })
+    const host = tellingCuts(cut)
+
+    const failed = await host.run({ program: 'false', argv: [] })
+
+    assert.equal(failed.failure, 'exit')
+    await assert.rejects(
+      host.run({ program: 'tail', argv: ['-f', 'log'] }),
+      /host web-1, tail: the connection was lost on the way: the connection was lost\n.*may be repeated/,
+    )
   })
 })
 

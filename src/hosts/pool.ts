@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { HostDefinition } from '../manifest/fleet.ts'
 import { ipAddress } from './address.ts'
+import { tellingCuts } from './cut-off.ts'
 import type { Host } from './host.ts'
 import { inventories } from './inventory/inventories.ts'
 import { sshAddress } from './ssh/address.ts'
@@ -49,7 +50,7 @@ export function hostPool({ local, run, folder, ssh = {} }: HostPoolOptions): Hos
       const known = opened.get(key)
       if (known !== undefined) return known
       const at = { name, destination, ...(port === undefined ? {} : { port }) }
-      const host = sshHost({ ...at, ...ssh, folder: join(folder, 'ssh'), inventories: shared, run })
+      const host = tellingCuts(sshHost({ ...at, ...ssh, folder: join(folder, 'ssh'), inventories: shared, run }))
       opened.set(key, host)
       return host
     },

@@ -1,4 +1,5 @@
 import { refusal } from '../../problem/problem.ts'
+import { cutOff } from '../cut-off.ts'
 import type { Host, Probe, ProbeAnswer } from '../host.ts'
 import { readResponse, renderRequest } from './http-exchange.ts'
 
@@ -88,6 +89,7 @@ function failed(error: string): ProbeAnswer {
 
 function notAsked(name: string, failure: string | undefined, stderr: string): Error {
   const at = `host ${name}`
+  if (failure === 'transport') return cutOff(at, stderr.trim())
   return failure === 'not-found'
     ? refusal('hosts/missing-program', at, 'perl is not installed', 'Install the package perl-base.')
     : refusal(

@@ -1,5 +1,6 @@
 import { refusal } from '../../problem/problem.ts'
 import type { Refusal } from '../../problem/problem.ts'
+import { cutOff } from '../cut-off.ts'
 import type { Outcome } from '../host.ts'
 import { describeFile } from '../inventory/take-inventory.ts'
 import type { Consignment, SentFile } from './consignment.ts'
@@ -25,6 +26,7 @@ export function uploadFailure({ name, targets }: FailedUpload, outcome: Outcome)
   if (outcome.failure === 'not-found') {
     return refusal('hosts/missing-program', at, `could not be laid: ${said}`, 'Install the package perl-base there.')
   }
+  if (outcome.failure === 'transport') return cutOff(at, said)
   const why = outcome.failure === 'exit' || outcome.failure === undefined ? said : `${outcome.failure}: ${said}`
   return refusal(
     'hosts/upload',

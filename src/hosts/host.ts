@@ -77,6 +77,11 @@ export interface UploadOptions {
   readonly fence?: Fence
   /** A folder of folders of earlier targets, such as `<root>/artifacts`. What lies there already need not be sent. */
   readonly shelf?: string
+  /**
+   * A target whose files were altered since it was laid is laid anew, by a driver that can tell. What was there stays
+   * beside it as `.<name>.altered`, for who still runs from it.
+   */
+  readonly mends?: boolean
 }
 
 export interface Uploaded {
@@ -86,6 +91,19 @@ export interface Uploaded {
   readonly sent: number
   /** The target was there. */
   readonly skipped: boolean
+  /** The target was there, and was altered. */
+  readonly mended?: boolean
+}
+
+/** How a folder differs from what was laid there. */
+export interface Comparison {
+  readonly there: boolean
+  /** Of the inventory of what was laid; absent where there is none that can be read. */
+  readonly digest?: string
+  /** How many paths differ. */
+  readonly count: number
+  /** The first of them, relative to the folder. */
+  readonly paths: readonly string[]
 }
 
 /**
@@ -107,6 +125,11 @@ export interface Host {
   upload(folder: string, target: string, options?: UploadOptions): Promise<Uploaded>
   /** The same for several folders in as few round trips as one takes; results stand in the order of the parcels. */
   uploadAll(parcels: readonly Parcel[], options?: UploadOptions): Promise<readonly Uploaded[]>
+  /**
+   * Compares folders with what was laid there; answers stand in their order. A file that nobody has written to since counts
+   * as what it was, unless all are to be read. Absent: the driver keeps no record of what it has laid.
+   */
+  compare?(folders: readonly string[], options?: CompareOptions): Promise<readonly Comparison[]>
   /** Follows files from their end minus `lines`; one callback per line until the signal aborts. */
   follow(
     files: readonly string[],
@@ -115,6 +138,12 @@ export interface Host {
   /** Absent where the host is this machine, and a socket of the one is a socket of the other. */
   tunnel?(ends: TunnelEnds): Promise<Tunnel>
   close(): Promise<void>
+}
+
+export interface CompareOptions {
+  readonly signal?: AbortSignal
+  /** Reads every file, so that one whose time was set back is found as well. */
+  readonly deep?: boolean
 }
 
 export interface TunnelEnds {

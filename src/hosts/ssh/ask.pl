@@ -1,20 +1,20 @@
 # Tells which targets are there; when one is not, also what was laid earlier beside it and on the shelf, newest first.
 #
-#     ask <shelf, may be empty> <target>...
+#     ask <tell altered ones 0|1> <shelf, may be empty> <target>...
 #
-# Words of the answer end with NUL: for each target "there" or "missing"; "zstd" or "gzip"; then of each folder's newest
-# inventories the digest and the path of what it tells about. Format of an inventory file: see receive.pl.
-use strict;
-use warnings;
+# Words of the answer end with NUL: for each target "there", "altered" or "missing"; "zstd" or "gzip"; then of each folder's
+# newest inventories the digest and the path of what it tells about.
 
 use constant NEWEST => 3;
 
-my ( $shelf, @targets ) = @ARGV;
-my %folders;
+my ( $tells, $shelf, @targets ) = @ARGV;
+my ( %there, %folders );
+$there{$_} = 1 for grep { -e $_ || -l $_ } @targets;
+my $differs = $tells ? differences( 0, keys %there ) : {};
 for my $target (@targets) {
-    my $is_there = -e $target || -l $target;
-    print $is_there ? "there\0" : "missing\0";
-    $folders{ $target =~ s{/[^/]*\z}{}r } = 1 unless $is_there;
+    my $state = !$there{$target} ? 'missing' : @{ $differs->{$target} // [] } ? 'altered' : 'there';
+    print "$state\0";
+    $folders{ dirname($target) } = 1 unless $state eq 'there';
 }
 print( ( grep { -x "$_/zstd" } split /:/, $ENV{PATH} ) ? "zstd\0" : "gzip\0" );
 exit 0 unless %folders;

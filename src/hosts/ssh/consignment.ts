@@ -10,6 +10,8 @@ export interface Wanted {
   /** On the host. */
   readonly target: string
   readonly inventory: Inventory
+  /** What lies at the target makes way for it. */
+  readonly anew?: boolean
 }
 
 /** A folder that lies on the host, and what it held when it was laid. */
@@ -87,6 +89,7 @@ export function nextConsignment(
   }
   const orders = [
     ...[...draws].flatMap((folder) => ['draw', folder]),
+    ...taken.flatMap(({ target, anew = false }) => (anew ? ['anew', target] : [])),
     ...taken.flatMap((one) => targetOrder(one, doubts.bases ? undefined : baseOf(one, lying))),
     ...[...arriving].flatMap(([content, { size }]) => ['content', content, String(size)]),
     'go',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { Host, RunOptions } from '../host.ts'
 import type { Inventories } from '../inventory/inventories.ts'
@@ -6,22 +5,25 @@ import { inventoryOf } from '../inventory/inventory.ts'
 import type { Inventory } from '../inventory/inventory.ts'
 import { missingBytes } from './consignment.ts'
 import type { Lying, Wanted } from './consignment.ts'
+import { programText } from './program-text.ts'
 import { uploadFailure } from './upload-failure.ts'
 
-const ASK = readFileSync(new URL('ask.pl', import.meta.url), 'utf8')
+const ASK = programText('ask')
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 const MAX_INVENTORY_BYTES = 128 * 1024 * 1024
 /** To look for less than this among the other services takes longer than to send it. */
 const WORTH_A_SEARCH_BYTES = 256 * 1024
 
 export interface Survey {
-  /** In the order of the targets. */
-  readonly there: readonly boolean[]
+  /** In the order of the targets; what is altered is only told when it was asked for. */
+  readonly states: readonly TargetState[]
   /** What the host has to unpack with. */
   readonly packer: 'zstd' | 'gzip'
   /** Newest first within a folder. */
   readonly laid: readonly Laid[]
 }
+
+export type TargetState = 'there' | 'altered' | 'missing'
 
 interface Laid {
   /** Of its inventory. */
@@ -36,14 +38,24 @@ interface Place {
   readonly inventories: Inventories
 }
 
+interface Question {
+  readonly targets: readonly string[]
+  readonly shelf: string | undefined
+  readonly tellsAltered: boolean
+}
+
 /** What a host has of some targets, in one round trip. */
 export async function ask(
   { name, remote }: Place,
-  { targets, shelf = '' }: { readonly targets: readonly string[]; readonly shelf?: string | undefined },
+  { targets, shelf = '', tellsAltered }: Question,
   options: RunOptions,
 ): Promise<Survey> {
   const outcome = await remote(
-    { program: 'perl', argv: ['-e', ASK, shelf, ...targets], summary: `ask for ${targets.join(' ')}` },
+    {
+      program: 'perl',
+      argv: ['-e', ASK, tellsAltered ? '1' : '0', shelf, ...targets],
+      summary: `ask for ${targets.join(' ')}`,
+    },
     { ...options, maxOutputBytes: MAX_ANSWER_BYTES },
   )
   const survey = outcome.ok ? readSurvey(outcome.stdout, targets.length) : undefined
@@ -54,16 +66,18 @@ export async function ask(
 /** Reads what ask.pl said; undefined when it is something else. */
 function readSurvey(text: string, targets: number): Survey | undefined {
   const words = text.split('\0')
-  const there = words.splice(0, targets)
+  const states = words.splice(0, targets).flatMap((word) => STATES.find((state) => state === word) ?? [])
   const [packer] = words.splice(0, 1)
-  if (!there.every((word) => word === 'there' || word === 'missing')) return undefined
+  if (states.length !== targets) return undefined
   if (packer !== 'zstd' && packer !== 'gzip') return undefined
   const laid: Laid[] = []
   for (let place = 0; place + 1 < words.length; place += 2) {
     laid.push({ digest: words[place] ?? '', folder: words[place + 1] ?? '' })
   }
-  return { there: there.map((word) => word === 'there'), packer, laid }
+  return { states, packer, laid }
 }
+
+const STATES = ['there', 'altered', 'missing'] as const
 
 /**
  * What lies on the host that is worth drawing on, earlier ones of the same services first. The others are looked at only

@@ -8,6 +8,7 @@
 #     draw <folder>                     its files may be linked
 #     target <path> <digest> <base>     followed by how its inventory differs from that of the folder <base>, which may be
 #                                       empty: =<count> records are taken over, -<count> left out, +<record> added, "." ends
+#     anew <path>                       what lies there makes way for the target, and stays beside it as .<name>.altered
 #     content <name> <size>             will arrive; in the order of arrival
 #     go <digest>                       of the records of all targets together; contents follow
 # Records are explained in ../inventory/inventory.ts; the name of a content is the kind of the file and its sha256.
@@ -15,18 +16,8 @@
 # An answer is a line: "received <ms>"; "laid <target>" or "skipped <target>", counted from 0; with exit code 1 what is in
 # the way: "bases" (the inventories of the bases are not what the sender believes), "lack <content>", "altered <content>" in
 # the order of arrival, "cut <content>", "full", "fenced <number seen>". Nothing was laid unless it was said.
-#
-# Beside a target lies its inventory: drover-inventory-1, its digest, the number of records, the records, and for each file
-# its seal, as it was when its content had been verified: inode, time of the last write (in ns), size, mode and owner.
-use strict;
-use warnings;
-use Errno;
-use Fcntl qw(:DEFAULT :flock);
-use File::Basename qw(basename dirname);
-use IPC::Open2 qw(open2);
-use POSIX ();
 
-use constant { CHUNK => 1 << 20, WORKERS => 4, FILES_PER_WORKER => 200 };
+use constant CHUNK => 1 << 20;
 
 umask 022;
 $| = 1;
@@ -47,6 +38,7 @@ binmode $in;
 my ( @draws, @targets, @arrivals );
 my %arrives;        # content => 1
 my @fence;          # root and number
+my %anew;           # path => 1
 my %inventories;    # of folders that lie here
 my %seals;          # content => seal of the inode that holds it
 my %odd_seals;      # place => seal, where there could be no link to that inode
@@ -64,18 +56,14 @@ sub read_orders {
         my $order = word();
         if    ( $order eq 'fence' )   { @fence = ( word(), word() ) }
         elsif ( $order eq 'draw' )    { push @draws, word() }
+        elsif ( $order eq 'anew' )    { $anew{ word() } = 1 }
         elsif ( $order eq 'content' ) { push @arrivals, [ word(), word() ]; $arrives{ $arrivals[-1][0] } = 1 }
         elsif ( $order eq 'target' )  { push @targets, read_target() }
         elsif ( $order eq 'go' )      { last }
         else                          { die "unknown order $order\n" }
     }
     my $digest = word();
-    my $pid    = open2( my $sum, my $text, 'sha256sum' );
-    print {$text} map { "$_\0" } @{ $_->{records} } for @targets;
-    close $text;
-    my $found = <$sum> // '';
-    waitpid $pid, 0;
-    answer('bases') unless $found =~ /\A$digest /;
+    answer('bases') unless digest_of( map { @{ $_->{records} } } @targets ) eq $digest;
 }
 
 sub read_target {
@@ -100,26 +88,9 @@ sub word {
     return $word;
 }
 
-# Content, path and size of a file.
-sub file {
-    my ($record) = @_;
-    return $record =~ /\A([fx]) (\d+) ([0-9a-f]{64}) (.+)\z/s ? ( "$1$3", $4, $2 ) : ();
-}
-
 sub inventory {
     my ($folder) = @_;
-    return $inventories{$folder} //= read_inventory( dirname($folder) . '/.' . basename($folder) . '.inventory' );
-}
-
-# An inventory that is missing or torn is an empty one.
-sub read_inventory {
-    my ($file) = @_;
-    my $none = { records => [], seals => [] };
-    open my $handle, '<', $file or return $none;
-    my ( $magic, undef, $count, @words ) = split /\0/, do { local $/; <$handle> } // '';
-    return $none unless ( $magic // '' ) eq 'drover-inventory-1' && ( $count // '' ) =~ /\A\d+\z/ && $count <= @words;
-    my @records = splice @words, 0, $count;
-    return { records => \@records, seals => \@words };
+    return $inventories{$folder} //= read_inventory( inventory_file($folder) );
 }
 
 # content => file that lies here. One whose seal is whole is the inode whose content was verified, and nobody has written
@@ -278,42 +249,6 @@ sub seals {
     return \%seals;
 }
 
-# file => sha256
-sub sums {
-    return { map { ( substr( $_, 66 ), substr( $_, 0, 64 ) ) } map { split /\0/ } outputs( [ 'sha256sum', '-z', '--' ], @_ ) };
-}
-
-# What a program says about files, with a process for each processor when there are many.
-sub outputs {
-    my ( $program, @files ) = @_;
-    return unless @files;
-    my ($workers) = sort { $a <=> $b } WORKERS, processors(), 1 + int @files / FILES_PER_WORKER;
-    my ( @outputs, @pids );
-    for my $worker ( 0 .. $workers - 1 ) {
-        my @share = @files[ grep { $_ % $workers == $worker } 0 .. $#files ];
-        open my $names,  '+>', undef or failed('temporary file');
-        open my $output, '+>', undef or failed('temporary file');
-        print {$names} map { "$_\0" } @share or failed('temporary file');
-        $names->flush or failed('temporary file');
-        push @outputs, $output;
-        push @pids, fork // failed('fork');
-        next if $pids[-1];
-        # Not as its input: perl has read ahead of ours, and sets that back by a seek before it starts a program.
-        fcntl $names, F_SETFD, 0;
-        POSIX::dup2( fileno $output, 1 );
-        exec 'xargs', '-0', '-a', '/proc/self/fd/' . fileno $names, @$program or POSIX::_exit(127);
-    }
-    waitpid $_, 0 for @pids;
-    seek $_, 0, 0 for @outputs;
-    local $/;
-    return map { scalar <$_> } @outputs;
-}
-
-sub processors {
-    open my $info, '<', '/proc/cpuinfo' or return 1;
-    return scalar( grep { /^processor\s/ } <$info> ) || 1;
-}
-
 sub ticks {
     return ( POSIX::times() )[0];
 }
@@ -367,21 +302,17 @@ sub rename_target {
     my ( $path, $part ) = @{ $targets[$number] }{qw(path part)};
     my $parent = dirname($path);
     my $gate   = locked($parent) // failed($parent);
-    if ( -e $path || -l $path ) { print "skipped $number\n"; return }
-    rename "$part.inventory", "$parent/." . basename($path) . '.inventory' or failed($path);
+    my $is_there = -e $path || -l $path;
+    if ( $is_there && !$anew{$path} ) { print "skipped $number\n"; return }
+    my $aside = "$parent/." . basename($path) . '.altered';
+    system 'rm', '-rf', '--', $aside if $is_there;
+    rename "$part.inventory", inventory_file($path) or failed($path);
+    rename $path, $aside or failed($aside) if $is_there;
     rename $part, $path or failed($path);
     print "laid $number\n";
 }
 
 sub answer {
     print "$_\n" for @_;
-    exit 1;
-}
-
-sub failed {
-    my ($what) = @_;
-    my $why = $!;
-    print "full\n" if $why == Errno::ENOSPC || $why == Errno::EDQUOT;
-    print STDERR "$what: $why\n";
     exit 1;
 }

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
 import type { Command, Outcome } from '../host.ts'
 import { fencedRefusal } from '../fenced.ts'
 import type { Fence } from '../operation.ts'
 import type { Consignment } from './consignment.ts'
+import { programText } from './program-text.ts'
 import type { Feed } from './session.ts'
 import { uploadFailure } from './upload-failure.ts'
 
-const RECEIVE = readFileSync(new URL('receive.pl', import.meta.url), 'utf8')
+const RECEIVE = programText('receive')
 
 export interface Delivery {
   readonly command: Command

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Command, Host, Outcome } from '../host.ts'
 import { inventories as openInventories } from '../inventory/inventories.ts'
+import { compareFolders } from './compare.ts'
 import { connection } from './connection.ts'
 import type { SshOptions } from './connection.ts'
 import { followRemotely } from './follow.ts'
@@ -52,6 +53,7 @@ export function sshHost(options: SshOptions): Host {
       return uploaded!
     },
     uploadAll,
+    compare: (folders, compareOptions) => compareFolders({ name, run }, folders, compareOptions),
     follow: (files, followOptions) =>
       followRemotely(
         { name, run: (command, runOptions) => runInSession(lineOfFollowers, command, runOptions) },

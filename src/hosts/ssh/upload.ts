@@ -50,15 +50,16 @@ export interface UploadPort {
  */
 export function uploader(port: UploadPort): Host['uploadAll'] {
   const line: Line = { pace: undefined, hasZstd: undefined }
-  return async (parcels, { signal, shelf, fence }: UploadOptions = {}) => {
+  return async (parcels, { signal, shelf, fence, mends = false }: UploadOptions = {}) => {
     if (parcels.length === 0) return []
     const options = { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }
     const targets = parcels.map(({ target }) => posix.resolve(target))
-    const survey = await ask(port, { targets, shelf }, options)
+    const survey = await ask(port, { targets, shelf, tellsAltered: mends }, options)
     const wanted = await openParcels(parcels, survey)
     const lying = await worthDrawingOn(port, { laid: survey.laid, wanted }, options)
     const laid = await layAll({ port, line, survey, options, fence }, wanted, lying)
-    return targets.map((target) => laid.get(target) ?? THERE)
+    const anew = new Set(wanted.filter((one) => one.anew === true).map(({ target }) => target))
+    return targets.map((target) => ({ ...(laid.get(target) ?? THERE), ...(anew.has(target) ? { mended: true } : {}) }))
   }
 }
 
@@ -80,13 +81,15 @@ interface Journey {
   readonly fence: Fence | undefined
 }
 
-async function openParcels(parcels: readonly Parcel[], { there }: Survey): Promise<Wanted[]> {
-  const missing = parcels.filter((_, at) => there[at] === false)
-  const byTarget = new Map(missing.map((parcel) => [posix.resolve(parcel.target), parcel]))
+async function openParcels(parcels: readonly Parcel[], { states }: Survey): Promise<Wanted[]> {
+  const lacking = parcels
+    .map((parcel, at) => ({ ...parcel, anew: states[at] === 'altered' }))
+    .filter((_, at) => states[at] !== 'there')
+  const byTarget = new Map(lacking.map((parcel) => [posix.resolve(parcel.target), parcel]))
   return Promise.all(
-    [...byTarget].map(async ([target, { folder: where, inventory }]) => {
+    [...byTarget].map(async ([target, { folder: where, inventory, anew }]) => {
       const folder = typeof where === 'string' ? where : await where()
-      return { folder, target, inventory: await (inventory?.() ?? readFolder(folder)) }
+      return { folder, target, inventory: await (inventory?.() ?? readFolder(folder)), ...(anew ? { anew } : {}) }
     }),
   )
 }

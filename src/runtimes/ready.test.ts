@@ -114,6 +114,27 @@ test('one that is slow to answer does not hold up the others', async () => {
   assert.ok((await waiting).polls >= 1)
 })
 
+test('one that has answered in time is ready also where its host is slow to tell of it', async () => {
+  const spec = specOf('backend', 3001)
+  const { host, runtime } = await started([spec], () => ({ readyAfter: 0 }))
+  let overTime = (): void => {}
+  const late = new Promise<void>((resolve) => {
+    overTime = resolve
+  })
+  const slow: MemoryRuntime = {
+    ...runtime,
+    observe: async (_, root, slots) => {
+      await late
+      return runtime.observe(host, root, slots)
+    },
+  }
+
+  const waiting = awaitReady(wish(host, slow, spec, 50))
+  setTimeout(overTime, 200)
+
+  assert.ok((await waiting).polls >= 1)
+})
+
 test('an answer of a slot that has ended since does not count', async () => {
   const spec = specOf('backend', 3001)
   const { host, runtime } = await started([spec], () => ({ exitsAfter: 1_000 }))

@@ -9,6 +9,8 @@ import type { PollTarget } from './poller.ts'
 import type { SlotRef, SlotReport } from './runtime.ts'
 
 const SHOWN_LOG_LINES = 10
+/** A slot that has answered in time has kept its time; a host that is busy may take so long to tell of its process. */
+const LATE_REPORT_MS = 30_000
 
 export interface AwaitReady extends PollTarget {
   readonly slot: SlotRef
@@ -64,7 +66,10 @@ function verdictOf(options: AwaitReady): Promise<Verdict> {
       }
     }
     const onAbort = (): void => end(() => reject(signal.reason))
-    const timer = setTimeout(() => conclude(waiting.timedOut()), readiness.timeoutMs)
+    let timer = setTimeout(() => {
+      if (!waiting.answered) return conclude(waiting.timedOut())
+      timer = setTimeout(() => conclude(waiting.timedOut()), LATE_REPORT_MS)
+    }, readiness.timeoutMs)
     signal.addEventListener('abort', onAbort, { once: true })
     const letGo = watch(options, {
       slot,

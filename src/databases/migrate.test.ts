@@ -204,6 +204,7 @@ describe('a migration', { concurrency: 8 }, () => {
 
     assert.match(noFolder.message, /could not be started\n {2}\| cannot start working folder \/nowhere\/at\/all/)
     assert.match(noProgram.message, /no-such-program --deploy exited with 127/)
+    assert.match(noProgram.message, /HINT: Is the program among the packages of the service/)
   })
 
   it('is ended when the connection with its lock is lost', async () => {

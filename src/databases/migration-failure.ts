@@ -76,8 +76,13 @@ function howItEnded(end: Outcome): string {
   return end.failure === 'signal' ? `was ended by ${end.signal}` : 'could not be started'
 }
 
-function nextStep({ records }: Failure, open: number): string {
+/** What a shell exits with that does not find a program. */
+const NOT_FOUND = 127
+
+function nextStep({ records, end, run }: Failure, open: number): string {
   if (open > 0) return 'The next problem says how to go on.'
+  if (end.exitCode === NOT_FOUND)
+    return `Is the program among the packages of the service, or on the PATH of the deploy user on ${run.host.name}?`
   if (records === 'unreadable') return 'Deploy again once the database is up: what was applied is read from it then.'
   return records === 'no table'
     ? 'The tool keeps no table that Drover can read: look what it has changed before you deploy again.'

@@ -106,9 +106,9 @@ export async function killDroverIn(stage: Stage, phase: string, say: Say): Promi
 
 /** Waits until the newest release is in this phase. */
 export async function reached(stage: Stage, phase: string): Promise<void> {
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 180_000
   for (;;) {
-    if (Date.now() > deadline) throw new Error(`no release reached the phase ${phase} within a minute`)
+    if (Date.now() > deadline) throw new Error(`no release reached the phase ${phase} within three minutes`)
     const newest = await newestRelease(stage)
     if (newest?.outcome === undefined && newest?.phase === phase) return
     await delay(100)

@@ -119,7 +119,9 @@ async function adaptToHosts(repository: string): Promise<void> {
       .replace(JSON.stringify(join(ENGINE, 'schema-engine.js')), '../../tools/prisma-engine/schema-engine.js')
       .replace('backend: { port: 3080,', 'backend: { port: 3080, shared: [packages/service, tools/prisma-engine],')
       .replace(/ {2}staging:\n(?: {4}.*\n)+/, '')
-      .replace('    ports: 0\n', ''),
+      .replace('    ports: 0\n', '')
+      // Nothing is going to be broken so that it never gets ready.
+      .replace(', ready: { path: /health/ready, timeout: 8s }', ''),
   )
 }
 

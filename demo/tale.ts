@@ -31,9 +31,15 @@ export interface SceneOptions {
   readonly meanwhile?: () => Promise<number | void>
 }
 
+/** A scene ended otherwise than it was told; what follows would make no sense. */
+export class Astray extends Error {}
+
 /** The demo as it is told: one scene after the other, with or without traffic. */
 export interface Tale {
-  /** A command that asks for a release. Throws once the demo was interrupted, as every scene does. */
+  /**
+   * A command that asks for a release. Throws once the demo was interrupted, and an {@link Astray} when it ended with
+   * another exit code than was expected, as every scene does.
+   */
   release(title: string, command: readonly string[], options?: SceneOptions): Promise<void>
   /** Another command; `word` is what it comes to when it goes well. */
   command(title: string, command: readonly string[], word: string): Promise<void>
@@ -68,22 +74,26 @@ export function openTale({ stage, say, requestsPerSecond, interrupted }: Telling
     say(`\n── ${title}${command === undefined ? '' : `\n$ drover ${command.join(' ')}`}\n`)
     return Date.now()
   }
+  const play = (scene: Scene): void => {
+    scenes.push(scene)
+    if (scene.exitCode !== scene.expectedExit) throw new Astray(scene.title)
+  }
   return {
     release: async (title, command, { expectedExit = 0, meanwhile } = {}) => {
       const from = announce(title, command)
       const [ending, brokenAt] = await Promise.all([release(stage, command), meanwhile?.()])
       const broken = typeof brokenAt === 'number' ? { brokenAt } : {}
-      scenes.push({ title, from, to: Date.now(), expectedExit, ...ending, ...broken })
+      play({ title, from, to: Date.now(), expectedExit, ...ending, ...broken })
     },
     command: async (title, command, word) => {
       const from = announce(title, command)
       const exitCode = await drover(stage, ...command)
-      scenes.push({ title, from, to: Date.now(), exitCode, expectedExit: 0, word })
+      play({ title, from, to: Date.now(), exitCode, expectedExit: 0, word })
     },
     event: async (title, work) => {
       const from = announce(title)
       const came = await work()
-      scenes.push({ title, from, to: Date.now(), expectedExit: 0, ...came })
+      play({ title, from, to: Date.now(), expectedExit: 0, ...came })
     },
     look: async (...command) => {
       interrupted.throwIfAborted()

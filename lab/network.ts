@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { killGroup, processesIn, startIn } from './cgroup.ts'
 import { gateway } from './place.ts'
 import type { HostPlace, LabPlace } from './place.ts'
@@ -73,9 +74,14 @@ export async function cutLine(host: HostPlace): Promise<void> {
   await run('bridge', ['link', 'set', 'dev', await bridgePort(host), 'state', '0'])
 }
 
-/** Undoes a cut. Connections that have not given up go on. */
+/** Undoes a cut. Connections that have not given up go on. A port that was just plugged in is down for a moment. */
 export async function healLine(host: HostPlace): Promise<void> {
-  await run('bridge', ['link', 'set', 'dev', await bridgePort(host), 'state', '3'])
+  const args = ['link', 'set', 'dev', await bridgePort(host), 'state', '3']
+  for (let tries = 0; tries < 40; tries++) {
+    if (await attempt('bridge', args)) return
+    await sleep(50)
+  }
+  await run('bridge', args)
 }
 
 /**

@@ -42,7 +42,8 @@ export async function arrangementOf(scope: Scope, kept: StoredRelease): Promise<
 }
 
 async function markedHosts(scope: Scope): Promise<Set<string>> {
-  return new Set((await scope.context.marks.of(scope.ref)).map(({ host }) => host))
+  const marks = await scope.context.marks.of(scope.ref)
+  return new Set(marks.filter(({ untidy }) => untidy !== true).map(({ host }) => host))
 }
 
 /** The members of an earlier release of the environment; none before the first. */

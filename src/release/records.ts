@@ -147,6 +147,8 @@ export interface HostMark {
   /** The first release that it did not take part in to the end. */
   readonly since: number
   readonly why: string
+  /** It runs what is live, so others send to it; what a release laid or started beside that may be left over there. */
+  readonly untidy?: boolean
   /** How often Drover itself has tried to heal it, and when it did last. */
   readonly tries: number
   readonly triedAt?: number

@@ -27,7 +27,10 @@ export async function environmentStatus(context: Context, environment: Environme
     services: reports.flatMap((report) => report.services),
     hosts: reports.map(({ host }) => {
       const mark = marks.get(host.host)
-      return { ...host, ...(mark === undefined ? {} : { behind: { since: mark.since, why: mark.why } }) }
+      return {
+        ...host,
+        ...(mark === undefined || mark.untidy === true ? {} : { behind: { since: mark.since, why: mark.why } }),
+      }
     }),
   }
 }

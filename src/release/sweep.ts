@@ -1,13 +1,16 @@
-import { act } from '../hosts/act.ts'
+import { act, raiseFence } from '../hosts/act.ts'
 import type { Operation } from '../hosts/operation.ts'
+import { Refusal } from '../problem/problem.ts'
 import type { SlotRef } from '../runtimes/runtime.ts'
 import { arrangementOf } from './arrangements.ts'
 import type { Context } from './context.ts'
 import { everywhere } from './everywhere.ts'
 import { look } from './fleet-state.ts'
+import { isOvertaken } from './passing.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { ReleaseSet } from './records.ts'
 import { routesOf } from './routes.ts'
+import type { Arrangement } from './routes.ts'
 import { blueprintOf, fenceAt, sites, takePermit } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
 
@@ -25,12 +28,47 @@ export async function sweep(scope: Scope): Promise<void> {
   const arrangement = await arrangementOf(scope, live)
   // What lies on a host that may not run what is live is of use to whoever brings it there.
   const all = sites(context, ref.fleet, blueprintOf(live)).filter(({ host }) => !arrangement.shunned.has(host.name))
-  await everywhere(all, async (site) => {
-    await stopWhatIsNotLive(scope, site, live)
-    await site.router.shape(site.host, await fenceAt(scope, site), routesOf(arrangement, site.host.name))
-    await forgetOldVersions(scope, site, kept)
+  const swept = await everywhere(all, async (site) => {
+    try {
+      await sweepSite(scope, site, { live, kept, arrangement })
+      return true
+    } catch (error) {
+      // One that is away must not keep the others from being swept; it is marked, and swept when it is back.
+      if (!(error instanceof Refusal) || isOvertaken(error)) throw error
+      context.log(`sweep of ${site.host.name}: ${error.message}`)
+      return false
+    }
   })
+  const missed = all.filter((_, index) => swept[index] === false).map(({ host }) => host.name)
+  const why = `could not be swept after release ${live.number}`
+  await context.marks.set(
+    ref,
+    missed.map((host) => ({ host, since: live.number, why, untidy: true })),
+  )
   await dismissHosts(scope, live)
+}
+
+/** Leaves on these hosts what is live and may be gone back to, and nothing that an undone release has laid or started. */
+export async function sweepHosts(scope: Scope, live: StoredRelease, hosts: readonly string[]): Promise<void> {
+  const kept = await keptSets(scope.context, live)
+  const arrangement = await arrangementOf(scope, live)
+  const all = sites(scope.context, scope.ref.fleet, blueprintOf(live)).filter(({ host }) => hosts.includes(host.name))
+  await everywhere(all, (site) => sweepSite(scope, site, { live, kept, arrangement }))
+}
+
+interface Sweeping {
+  readonly live: StoredRelease
+  readonly kept: readonly ReleaseSet[]
+  readonly arrangement: Arrangement
+}
+
+async function sweepSite(scope: Scope, site: Site, { live, kept, arrangement }: Sweeping): Promise<void> {
+  const fence = await fenceAt(scope, site)
+  // Under a new number the host throws away what commands of before have left half-made.
+  await raiseFence(site.host, fence)
+  await stopWhatIsNotLive(scope, site, live)
+  await site.router.shape(site.host, fence, routesOf(arrangement, site.host.name))
+  await forgetOldVersions(scope, site, kept)
 }
 
 /**

@@ -1,8 +1,12 @@
 import { enter, sitesOf, takePermit } from './scope.ts'
 import type { Scope } from './scope.ts'
+import { sweepHosts } from './sweep.ts'
 import { welcome } from './welcome.ts'
 
-/** Nothing differs anywhere. A host that might have run something else does not: the others send to it again. */
+/**
+ * Nothing differs anywhere. A host that might have run something else does not: the others send to it again, once what a
+ * release has left there beside what is live is gone.
+ */
 export async function unchanged(scope: Scope): Promise<void> {
   const { context, ref } = scope
   const release = await context.records.find(ref)
@@ -12,6 +16,7 @@ export async function unchanged(scope: Scope): Promise<void> {
   if (marked.length > 0 && live !== undefined) {
     await enter(scope, 'gate')
     await takePermit(scope)
+    await sweepHosts(scope, live, marked)
     await welcome(scope, live, marked)
   }
   await context.records.end(ref, { outcome: 'unchanged', problems: [] })

@@ -2,7 +2,7 @@ import { problem, Refusal } from '../problem/problem.ts'
 import type { Problem } from '../problem/problem.ts'
 import { arrangementOf, previousSet } from './arrangements.ts'
 import { problemsIn } from './everywhere.ts'
-import { isPassing } from './passing.ts'
+import { isOvertaken, isPassing } from './passing.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { Phase } from './records.ts'
 import { enter, sitesOf, takePermit } from './scope.ts'
@@ -40,9 +40,8 @@ export async function undo(scope: Scope, cause: Cause): Promise<void> {
     sitesOf(scope.context, release).map((site) => undoHost(scope, site, { release, beside })),
   )
   const reached = ends.filter(({ how }) => how !== 'lost').map(({ site }) => site)
-  const lost = ends.filter(({ how }) => how === 'lost')
   const returned = beside ? [] : await returnMoved(scope, release, ends)
-  await restoreRecords(scope, release, beside ? [] : lost)
+  await restoreRecords(scope, release, { ends, beside })
   await leadEverybodyBack(scope, release, reached)
   const left = [...ends.flatMap(({ problems }) => problems), ...returned]
   const traffic = await trafficMeanwhile(release, reached)
@@ -83,11 +82,6 @@ async function undoHost(scope: Scope, site: Site, { release, beside }: Undoing):
   }
 }
 
-function isOvertaken(error: unknown): boolean {
-  const codes = error instanceof Refusal ? error.problems.map(({ code }) => code) : []
-  return codes.includes('hosts/fenced') || codes.includes('release/permit-lost')
-}
-
 /** What went wrong: as warnings where only something is left behind that the next release or sweep clears away. */
 async function explain(site: Site, { release, beside, error }: Undoing & { readonly error: unknown }): Promise<End> {
   const problems = problemsIn(error)
@@ -112,7 +106,7 @@ function lostProblem(host: string, { release, beside }: Undoing, [first]: readon
         'release/host-lost',
         `host ${host}`,
         `cannot be reached any more: ${first?.what ?? 'no answer'}`,
-        'What was live on it is live; what was laid and started beside it goes with the next release.',
+        'What was live on it is live; Drover clears away what was laid and started beside that once it is back.',
       )
     : problem(
         'release/host-lost',
@@ -155,15 +149,26 @@ function mayStillRun(service: string, { from, to }: { readonly from: string; rea
   )
 }
 
-/** What is live by the records is what was before, and a host is marked when it may be something else. */
-async function restoreRecords(scope: Scope, release: StoredRelease, lost: readonly End[]): Promise<void> {
+interface Undone {
+  readonly ends: readonly End[]
+  readonly beside: boolean
+}
+
+/** What is live by the records is what was before; a host is marked when it may be something else, or more than that. */
+async function restoreRecords(scope: Scope, release: StoredRelease, { ends, beside }: Undone): Promise<void> {
   const { records, marks } = scope.context
   const { order, number, liveBefore, without = [] } = release
   if (order.goal !== 'heal') await records.setLive(scope.ref, liveBefore === 0 ? undefined : liveBefore)
   await marks.clear(scope.ref, without, number)
+  const left = ends.filter(({ how }) => how !== 'back')
   await marks.set(
     scope.ref,
-    lost.map(({ site }) => ({ host: site.host.name, since: number, why: `was lost in release ${number}` })),
+    left.map(({ site, how }) => ({
+      host: site.host.name,
+      since: number,
+      why: how === 'lost' ? `was lost in release ${number}` : `could not be taken back from release ${number}`,
+      ...(beside ? { untidy: true } : {}),
+    })),
   )
 }
 

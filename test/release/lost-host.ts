@@ -21,7 +21,7 @@ export async function allCuts(): Promise<Cut[]> {
 
 /**
  * Loses a host for good in the middle of a release: the others are wholly old or wholly new, as the release says. When
- * it is back, it serves nobody else before it runs what they run.
+ * it is back, it serves nobody else before it runs what they run, and Drover itself leaves nothing else running there.
  */
 export async function loseHost(cut: Cut): Promise<void> {
   const hosts = await severalHosts({ manifest: MANIFEST })
@@ -45,8 +45,10 @@ export async function loseHost(cut: Cut): Promise<void> {
   if (own !== '' && own !== wanted) assert.ok(cut.host in marks, about)
   if (cut.host in marks) {
     for (const host of others) assert.ok(!hosts.peers(host, 'api').includes(cut.host), about)
-    await hosts.carryOut({ goal: 'heal', host: cut.host })
   }
+  await hosts.upkeep(0)
+  const beside = await Promise.all(HOSTS.map((host) => hosts.beside(host)))
+  assert.deepEqual(beside.flat(), [], about)
   if (isAway) {
     assert.equal(await versionsOn(hosts, HOSTS), wanted, about)
     assert.equal(await versionsAnswering(hosts), wanted, about)

@@ -114,7 +114,9 @@ export function marksInMemory(): HostMarks {
     async set(environment, added) {
       for (const mark of added) {
         const key = keyOf(environment, mark.host)
-        if (!marks.has(key)) marks.set(key, { ...mark, tries: 0 })
+        const old = marks.get(key)
+        const isWorse = old?.untidy === true && mark.untidy !== true
+        if (old === undefined || isWorse) marks.set(key, { ...mark, tries: 0 })
       }
     },
     async clear(environment, hosts, since) {

@@ -38,6 +38,8 @@ export interface SeveralHosts {
   answers(host: string): Promise<Record<string, string>>
   /** The versions in the live slots of a host, whether it can be reached or not. */
   runs(host: string): Promise<Record<string, string>>
+  /** Slots that run on a host beside the live ones, whether it can be reached or not. */
+  beside(host: string): Promise<string[]>
   /** The hosts that this host sends requests of a service to. */
   peers(host: string, service: string): readonly string[]
   /** As if the process were killed and started again; what it has under way goes on, as that of a paused one would. */
@@ -115,6 +117,7 @@ export async function severalHosts(options: SeveralHostsOptions): Promise<Severa
     status: () => controlPlane.status(ENVIRONMENT),
     answers: (host) => machines.answers(host),
     runs: (host) => machines.runs(host),
+    beside: (host) => machines.beside(host),
     peers: (host, service) => machines.peers(host, service),
     pretend: (host, service, artifact) => machines.pretend(host, service, artifact),
   }
@@ -226,6 +229,14 @@ class Machines {
     const slots = await this.#slots.observe(host, ROOT)
     const live = slots.filter(({ service, slot, state }) => choices[service]?.slot === slot && state === 'running')
     return Object.fromEntries(live.map(({ service, port }) => [service, this.#ask(host, port).body]))
+  }
+
+  async beside(name: string): Promise<string[]> {
+    const host = this.host(name)
+    const choices = (await this.#sets.observe(host, ROOT)).live?.choices ?? {}
+    const slots = await this.#slots.observe(host, ROOT)
+    const beside = slots.filter(({ service, slot, state }) => state === 'running' && choices[service]?.slot !== slot)
+    return beside.map(({ service, slot }) => `${service}.${slot} on ${name}`)
   }
 
   async answers(name: string): Promise<Record<string, string>> {

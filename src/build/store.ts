@@ -169,8 +169,16 @@ function recordOf(built: NewArtifact, inventory: Inventory): Omit<Artifact, 'fol
   return { service, id: artifactId(inventory, built), language, cwd, start, environment, bytes: inventory.bytes }
 }
 
+/** Whether an artifact's name was made from content with this digest of its inventory. */
+export function isNamedBy(artifact: Pick<Artifact, 'id' | 'start' | 'environment'>, digest: string): boolean {
+  return artifactId({ digest }, artifact) === artifact.id
+}
+
 /** The name of an artifact: its content and how it is started. */
-function artifactId({ digest }: Inventory, { start, environment }: Pick<Artifact, 'start' | 'environment'>): string {
+function artifactId(
+  { digest }: Pick<Inventory, 'digest'>,
+  { start, environment }: Pick<Artifact, 'start' | 'environment'>,
+): string {
   const variables = Object.entries(environment).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return hash('sha256', JSON.stringify([digest, start, variables])).slice(0, ID_DIGITS)
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Finding } from '../hosts/finding.ts'
 import { layout } from '../hosts/layout.ts'
-import type { InspectedSlot } from '../runtimes/runtime.ts'
+import type { SlotReport } from '../runtimes/runtime.ts'
 import { driftOf, repairsOf } from './drift.ts'
 import type { Actual, ArtifactState, Declared } from './drift.ts'
 
@@ -16,22 +16,25 @@ const DECLARED: Declared = {
 }
 
 const SET = { name: 'r3', release: 3, choices: { api: { slot: 'a' }, jobs: { slot: 'b' } } } as const
-const API: InspectedSlot = {
+const API: SlotReport = {
   service: 'api',
   slot: 'a',
   state: 'running',
   restarts: 0,
   artifact: 'api1',
   config: 'c1',
-  environment: 'e1',
 }
-const JOBS: InspectedSlot = { ...API, service: 'jobs', slot: 'b', artifact: 'jobs1', environment: 'e2' }
+const JOBS: SlotReport = { ...API, service: 'jobs', slot: 'b', artifact: 'jobs1' }
+const ENVIRONMENTS = new Map([
+  ['api.a', 'e1'],
+  ['jobs.b', 'e2'],
+])
 const WHOLE: ArtifactState = { there: true, isItsOwn: true, count: 0, paths: [] }
 
 const AS_DECLARED: Actual = {
   router: { running: true, live: SET },
   slots: [API, JOBS],
-  findings: [],
+  inspected: { environments: ENVIRONMENTS, findings: [] },
   artifacts: new Map([
     ['api', WHOLE],
     ['jobs', WHOLE],
@@ -45,7 +48,7 @@ function foundIn(actual: Actual, declared: Declared = DECLARED): string[] {
   )
 }
 
-const api = (change: Partial<InspectedSlot>): Partial<Actual> => ({ slots: [{ ...API, ...change }, JOBS] })
+const api = (change: Partial<SlotReport>): Partial<Actual> => ({ slots: [{ ...API, ...change }, JOBS] })
 const artifact = (change: Partial<ArtifactState>): Partial<Actual> => ({
   artifacts: new Map([['api', { ...WHOLE, ...change }]]),
 })
@@ -54,15 +57,16 @@ const choices = (
 ): Partial<Actual> => ({
   router: { running: true, live: { ...SET, choices: change } },
 })
-const { environment: _, ...apiWithoutEnvironment } = API
+const environments = (change: readonly (readonly [string, string])[]): Partial<Actual> => ({
+  inspected: { environments: new Map(change), findings: [] },
+})
 
 describe('drift', () => {
   test('is nothing where all is as it was declared, nor where nobody can tell', () => {
-    const { environment: _own, ...jobs } = JOBS
-    const { findings: _none, ...blind } = AS_DECLARED
+    const { router, slots } = AS_DECLARED
 
     assert.deepEqual(foundIn(AS_DECLARED), [])
-    assert.deepEqual(foundIn({ ...blind, slots: [apiWithoutEnvironment, jobs], artifacts: new Map() }), [])
+    assert.deepEqual(foundIn({ router, slots, laid: SET, artifacts: new Map() }), [])
   })
 
   const cases: readonly [what: string, change: Partial<Actual>, found: readonly string[]][] = [
@@ -72,7 +76,7 @@ describe('drift', () => {
     ['another artifact', api({ artifact: 'x' }), ['slot-other | api | a | it runs the artifact x | -']],
     [
       'another configuration, whose environment file nobody knows',
-      api({ config: 'x', environment: 'x' }),
+      { ...api({ config: 'x' }), ...environments([['jobs.b', 'x']]) },
       ['slot-other | api | a | it runs with the configuration x | -'],
     ],
     [
@@ -95,12 +99,15 @@ describe('drift', () => {
     ],
     [
       'an environment file that was edited',
-      api({ environment: 'x' }),
+      environments([
+        ['api.a', 'x'],
+        ['jobs.b', 'x'],
+      ]),
       ['environment | api | - | its environment file was edited | /srv/shop/env/api/c1.env'],
     ],
     [
       'an environment file that is gone',
-      { slots: [apiWithoutEnvironment, JOBS] },
+      environments([['jobs.b', 'x']]),
       ['environment | api | - | its environment file is gone | /srv/shop/env/api/c1.env'],
     ],
     [
@@ -163,9 +170,9 @@ describe('drift', () => {
   }
 
   test('is a set that no kept release has made', () => {
-    const { laid: _laid, ...actual } = AS_DECLARED
+    const { router, slots, artifacts } = AS_DECLARED
 
-    assert.deepEqual(foundIn(actual), [
+    assert.deepEqual(foundIn({ router, slots, artifacts }), [
       'router-set | - | - | the set r3 is live, which is of no release that was kept | -',
     ])
   })
@@ -193,13 +200,16 @@ describe('drift', () => {
       finding('environment', { service: 'jobs', slot: 'b' }),
     ]
 
-    assert.deepEqual(foundIn({ ...AS_DECLARED, findings, ...api({ environment: 'x' }) }), [
-      'unit-foreign | - | - | x | /etc/x',
-      'environment | api | - | its environment file was edited | /srv/shop/env/api/c1.env',
-      'unit-edited | api | - | x | -',
-      'slot-edited | api | a | x | -',
-      'environment | jobs | b | x | -',
-    ])
+    assert.deepEqual(
+      foundIn({ ...AS_DECLARED, inspected: { environments: new Map([...ENVIRONMENTS, ['api.a', 'x']]), findings } }),
+      [
+        'unit-foreign | - | - | x | /etc/x',
+        'environment | api | - | its environment file was edited | /srv/shop/env/api/c1.env',
+        'unit-edited | api | - | x | -',
+        'slot-edited | api | a | x | -',
+        'environment | jobs | b | x | -',
+      ],
+    )
   })
 })
 

@@ -2,7 +2,7 @@ import type { Finding, FindingKind } from '../hosts/finding.ts'
 import type { Comparison } from '../hosts/host.ts'
 import type { Layout } from '../hosts/layout.ts'
 import type { RouteChoice, RouterReport, RouteSet } from '../routers/router.ts'
-import type { InspectedSlot } from '../runtimes/runtime.ts'
+import type { Inspection, SlotReport } from '../runtimes/runtime.ts'
 
 /** What a host should run, by the live release. */
 export interface Declared {
@@ -22,9 +22,9 @@ export interface DeclaredService {
 /** What a host says of itself. */
 export interface Actual {
   readonly router: RouterReport
-  readonly slots: readonly InspectedSlot[]
-  /** What the runtime has found. Absent: it cannot tell, and says nothing of environment files either. */
-  readonly findings?: readonly Finding[]
+  readonly slots: readonly SlotReport[]
+  /** Absent: the runtime cannot tell. */
+  readonly inspected?: Pick<Inspection, 'environments' | 'findings'>
   /** Artifacts that were compared with what was laid, by service. */
   readonly artifacts: ReadonlyMap<string, ArtifactState>
   /** The set that is live there, as the release that it is of has laid it; absent when no kept release has. */
@@ -103,10 +103,7 @@ function liveSlot({ router }: Actual, service: string): 'a' | 'b' | undefined {
   return router.live?.choices[service]?.slot
 }
 
-function versionFindings(
-  { service: declared }: Question,
-  { service, slot, artifact, config }: InspectedSlot,
-): Finding[] {
+function versionFindings({ service: declared }: Question, { service, slot, artifact, config }: SlotReport): Finding[] {
   const found = { kind: 'slot-other', service, slot, mend: 'release' } as const
   return [
     ...(artifact === declared.artifact ? [] : [{ ...found, what: `it runs the artifact ${artifact ?? 'of nobody'}` }]),
@@ -118,10 +115,11 @@ function versionFindings(
 
 function environmentFinding(
   { service: declared, declared: { layout }, actual }: Question,
-  slot: InspectedSlot,
+  slot: SlotReport,
 ): Finding[] {
-  const { service, environment, config } = slot
-  if (actual.findings === undefined || config !== declared.config) return []
+  const { service, config } = slot
+  if (actual.inspected === undefined || config !== declared.config) return []
+  const environment = actual.inspected.environments.get(`${service}.${slot.slot}`)
   const isRight = environment === undefined ? false : environment === (declared.environment ?? environment)
   if (isRight) return []
   const what = environment === undefined ? 'its environment file is gone' : 'its environment file was edited'
@@ -156,7 +154,7 @@ function strays({ isWarm }: Declared, actual: Actual): Finding[] {
 function runtimeFindings({ services }: Declared, actual: Actual, told: readonly Finding[]): Finding[] {
   const isTold = ({ kind, service }: Finding): boolean =>
     kind === 'environment' && told.some((other) => other.kind === kind && other.service === service)
-  return (actual.findings ?? []).filter((finding) => {
+  return (actual.inspected?.findings ?? []).filter((finding) => {
     const { service, slot } = finding
     if (service === undefined) return true
     return services.has(service) && (slot === undefined || slot === liveSlot(actual, service)) && !isTold(finding)

@@ -56,14 +56,10 @@ export interface SlotReport extends SlotRef {
   readonly cpuMs?: number
 }
 
-/** What a host says of a slot, and what it would be started with. */
-export interface InspectedSlot extends SlotReport {
-  /** SHA-256, in hex, of the environment file of its configuration; absent where there is none. */
-  readonly environment?: string
-}
-
 export interface Inspection {
-  readonly slots: readonly InspectedSlot[]
+  readonly slots: readonly SlotReport[]
+  /** SHA-256, in hex, of the environment file of a slot's configuration, by `<service>.<slot>`, where there is one. */
+  readonly environments: ReadonlyMap<string, string>
   /** Of slots and units, whoever has declared them. */
   readonly findings: readonly Finding[]
 }

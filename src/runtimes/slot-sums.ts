@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Finding } from '../hosts/finding.ts'
 import { layout } from '../hosts/layout.ts'
 import type { LaidSpec } from './laid-spec.ts'
-import type { InspectedSlot, SlotRef, SlotReport } from './runtime.ts'
+import type { SlotRef, SlotReport } from './runtime.ts'
+import { slotName } from './slot-refs.ts'
 
 /** Digests of files on a host, by path. */
 export type Sums = ReadonlyMap<string, string>
@@ -20,10 +21,15 @@ export function readSums(text: string): Sums {
   return sums
 }
 
-export function withEnvironment(root: string, report: SlotReport, sums: Sums): InspectedSlot {
-  const { service, config } = report
-  const environment = config === undefined ? undefined : sums.get(layout(root).environment(service, config))
-  return { ...report, ...(environment === undefined ? {} : { environment }) }
+/** Digests of the environment files of slots, by the names of the slots. */
+export function environmentsOf(root: string, reports: readonly SlotReport[], sums: Sums): Map<string, string> {
+  const environments = new Map<string, string>()
+  for (const report of reports) {
+    const { service, config } = report
+    const sum = config === undefined ? undefined : sums.get(layout(root).environment(service, config))
+    if (sum !== undefined) environments.set(slotName(report), sum)
+  }
+  return environments
 }
 
 /** Files of a slot that are not as they were laid. `files`: where they lie. */

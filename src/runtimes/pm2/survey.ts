@@ -3,7 +3,7 @@ import { refusal } from '../../problem/problem.ts'
 import { readSpec } from '../laid-spec.ts'
 import type { LaidSpec } from '../laid-spec.ts'
 import type { Inspection, SlotRef, SlotReport, SlotState } from '../runtime.ts'
-import { editedFiles, readSums, withEnvironment } from '../slot-sums.ts'
+import { editedFiles, environmentsOf, readSums } from '../slot-sums.ts'
 import { inspectArgv, scriptArgv } from './scripts.ts'
 import { slotFiles } from './slot-files.ts'
 
@@ -63,11 +63,13 @@ export async function survey(
 /** As a survey of all slots, and what of them is not as it was laid. */
 export async function inspectSlots(host: Host, root: string): Promise<Inspection> {
   const text = await ask(host, root, inspectArgv(root, LARGEST_LOG_KIB))
-  const { slots } = readSurvey(text)
+  const { slots: surveyed } = readSurvey(text)
   const sums = readSums(text)
+  const slots = surveyed.map(report)
   return {
-    slots: slots.map((slot) => withEnvironment(root, report(slot), sums)),
-    findings: slots.flatMap((slot) => editedFiles(slot, slotFiles(root, slot), sums)),
+    slots,
+    environments: environmentsOf(root, slots, sums),
+    findings: surveyed.flatMap((slot) => editedFiles(slot, slotFiles(root, slot), sums)),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Host } from '../../hosts/host.ts'
 import { refusal } from '../../problem/problem.ts'
 import type { Inspection } from '../runtime.ts'
-import { readSums, withEnvironment } from '../slot-sums.ts'
+import { environmentsOf, readSums } from '../slot-sums.ts'
 import { findingsOf } from './findings.ts'
 import type { Inspected } from './findings.ts'
 import type { SystemdPlace } from './place.ts'
@@ -16,9 +16,10 @@ const END = '\ninspected\n'
 export async function inspectSystemd(place: SystemdPlace): Promise<Inspection> {
   const { host, root } = place
   const inspected = readInspected(await ask(host, place))
-  const reports = inspected.slots.map(report).filter((one) => one !== undefined)
+  const slots = inspected.slots.map(report).filter((one) => one !== undefined)
   return {
-    slots: reports.map((one) => withEnvironment(root, one, inspected.sums)),
+    slots,
+    environments: environmentsOf(root, slots, inspected.sums),
     findings: findingsOf(place, inspected),
   }
 }

@@ -87,6 +87,8 @@ function ask(world: World, environment: EnvironmentRef, request: Request): Relea
     problems: [],
     deviations: [],
     ...(reason === undefined ? {} : { reason }),
+    ...(order.goal === 'heal' ? { host: order.host } : {}),
+    ...(order.goal !== 'heal' && order.without !== undefined ? { without: order.without } : {}),
   }
   const fate = FATES.find((known) => known === ref) ?? 'main'
   const entry: Entry = { release, request, fate, cancelled: new AbortController(), ended: Promise.resolve() }

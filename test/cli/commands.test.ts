@@ -24,6 +24,28 @@ function parsed(stdout: string): Record<string, unknown> {
   return JSON.parse(lines[0]!)
 }
 
+describe('hosts that are away', () => {
+  it('are left out, told of in every list, and healed', async (t) => {
+    const { drover } = await openScene(t)
+
+    const deploy = await drover('deploy', 'staging', '--without', 'web-1,web-2', '--without', 'web-3', '--detach')
+    const list = await drover('releases', 'staging')
+    const heal = await drover('hosts', 'heal', 'staging', 'web-1')
+    const healed = await drover('release', 'staging', '--json')
+    await drover('deploy', 'staging', '--ref', 'one')
+    const back = await drover('rollback', 'staging', '1', '--without', 'web-2')
+    const nobody = await drover('hosts', 'heal', 'staging')
+
+    assert.equal(deploy.code, 0, deploy.stderr)
+    assert.match(list.stdout, /\(without web-1, web-2, web-3\)/)
+    assert.match(heal.stdout, /host web-1 of pakashop\/staging runs what is live already\n/)
+    assert.deepEqual([parsed(healed.stdout)['goal'], parsed(healed.stdout)['host']], ['heal', 'web-1'])
+    assert.match(back.stdout, /once web-2 is back: {2}drover hosts heal staging web-2/)
+    assert.equal(nobody.code, 2)
+    assert.match(nobody.stderr, /drover hosts heal: needs the name of a host/)
+  })
+})
+
 describe('a release from the command line', () => {
   it('is planned, made, changed, shown and taken back', async () => {
     const { drover } = scene

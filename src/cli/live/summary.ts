@@ -34,8 +34,10 @@ function headline(outcome: ReleaseOutcome, release: ReleaseDocument, { bold, gre
     .filter((word) => word !== undefined)
     .map(oneLine)
     .join(' ')
-  if (release.goal === 'heal' && outcome === 'kept')
-    return `${green('✓')} ${bold(`host ${release.host} of ${release.fleet}/${release.environment} runs what is live`)}`
+  if (release.goal === 'heal' && (outcome === 'kept' || outcome === 'unchanged')) {
+    const host = `host ${release.host} of ${release.fleet}/${release.environment} runs what is live`
+    return outcome === 'kept' ? `${green('✓')} ${bold(host)}` : `${green('=')} ${bold(host)} already`
+  }
   switch (outcome) {
     case 'kept':
       return `${green('✓')} ${bold(`${name} is live`)}${commit === '' ? '' : dim(`  ${commit}`)}`

@@ -112,30 +112,40 @@ sub sums {
     return { map { ( substr( $_, 66 ), substr( $_, 0, 64 ) ) } map { split /\0/ } outputs( [ 'sha256sum', '-z', '--' ], @_ ) };
 }
 
-# What a program says about files, with a process for each processor when there are many.
+# What a program says about files.
 sub outputs {
+    return finished( started(@_) );
+}
+
+# The program at work, with a process for each processor when there are many files.
+sub started {
     my ( $program, @files ) = @_;
     return unless @files;
     my ($workers) = sort { $a <=> $b } WORKERS, processors(), 1 + int @files / FILES_PER_WORKER;
-    my ( @outputs, @pids );
+    my @jobs;
     for my $worker ( 0 .. $workers - 1 ) {
         my @share = @files[ grep { $_ % $workers == $worker } 0 .. $#files ];
         open my $names,  '+>', undef or failed('temporary file');
         open my $output, '+>', undef or failed('temporary file');
         print {$names} map { "$_\0" } @share or failed('temporary file');
         $names->flush or failed('temporary file');
-        push @outputs, $output;
-        push @pids, fork // failed('fork');
-        next if $pids[-1];
+        my $pid = fork // failed('fork');
+        push @jobs, { pid => $pid, output => $output };
+        next if $pid;
         # Not as its input: perl has read ahead of ours, and sets that back by a seek before it starts a program.
         fcntl $names, F_SETFD, 0;
         POSIX::dup2( fileno $output, 1 );
         exec 'xargs', '-0', '-a', '/proc/self/fd/' . fileno $names, @$program or POSIX::_exit(127);
     }
-    waitpid $_, 0 for @pids;
-    seek $_, 0, 0 for @outputs;
+    return @jobs;
+}
+
+sub finished {
+    my (@jobs) = @_;
+    waitpid $_->{pid}, 0 for @jobs;
+    seek $_->{output}, 0, 0 for @jobs;
     local $/;
-    return map { scalar <$_> } @outputs;
+    return map { readline $_->{output} } @jobs;
 }
 
 sub processors {

@@ -17,7 +17,7 @@
 # the way: "bases" (the inventories of the bases are not what the sender believes), "lack <content>", "altered <content>" in
 # the order of arrival, "cut <content>", "full", "fenced <number seen>". Nothing was laid unless it was said.
 
-use constant CHUNK => 1 << 20;
+use constant { CHUNK => 1 << 20, READ_AT_ONCE => 16 << 20 };
 
 umask 022;
 $| = 1;
@@ -33,7 +33,7 @@ END {
 
 my $in = \*STDIN;
 if (@ARGV) { open $in, '-|', $ARGV[0], '-dcq' or failed( $ARGV[0] ) }
-binmode $in;
+my ( $buffer, $at ) = ( '', 0 );    # what was read of it, and how much of that was used
 
 my ( @draws, @targets, @arrivals );
 my %arrives;        # content => 1
@@ -82,10 +82,18 @@ sub read_target {
 }
 
 sub word {
-    local $/ = "\0";
-    my $word = <$in> // '';
-    chomp $word or die "the orders are cut off\n";
+    my $end;
+    while ( ( $end = index $buffer, "\0", $at ) < 0 ) { more() or die "the orders are cut off\n" }
+    my $word = substr $buffer, $at, $end - $at;
+    $at = $end + 1;
     return $word;
+}
+
+# False at the end of the input.
+sub more {
+    $buffer = substr $buffer, $at;
+    $at     = 0;
+    return sysread $in, $buffer, CHUNK, length $buffer;
 }
 
 sub inventory {
@@ -179,26 +187,32 @@ sub link_what_lies_here {
 sub share {
     my ( $from, $to, $content ) = @_;
     return if link $from, $to;
-    open my $handle, '<', $from or answer("lack $content");
-    write_file( $to, $content, -s $handle, $handle );
-    $odd_seals{$to} = verified( { $content => $to } )->{$content} // answer("lack $content");
+    open my $original, '<', $from or answer("lack $content");
+    my $copy = new_file( $to, $content );
+    while ( read $original, my $bytes, CHUNK ) { print {$copy} $bytes or failed($to) }
+    close $copy or failed($to);
+    $odd_seals{$to} = verified( verification( { $content => $to } ) )->{$content} // answer("lack $content");
 }
 
+# What has arrived is read again and verified while more arrives.
 sub receive_contents {
     my ($places) = @_;
-    my $began = ticks();
-    my %arrived;    # content => file
+    my ( $began, $bytes, %recent, @verifications ) = ( ticks(), 0 );
     for my $arrival (@arrivals) {
         my ( $content, $size ) = @$arrival;
         my $place = $places->{$content}[0];
-        write_file( $place, $content, $size, $in ) or cut_short( \%arrived, $content );
-        $arrived{$content} = $place;
+        receive_file( $place, $content, $size ) or cut_short( $content, @verifications, verification( \%recent ) );
+        $recent{$content} = $place;
+        $bytes += $size;
+        next if $bytes < READ_AT_ONCE;
+        push @verifications, verification( {%recent} );
+        ( $bytes, %recent ) = (0);
     }
     printf "received %d\n", 1000 * ( ticks() - $began ) / POSIX::sysconf(POSIX::_SC_CLK_TCK);
-    my $verified = verified( \%arrived );
+    my $verified = verified( @verifications, verification( \%recent ) );
     answer_altered($verified);
     @seals{ keys %$verified } = values %$verified;
-    for my $content ( keys %arrived ) {
+    for my $content ( map { $_->[0] } @arrivals ) {
         my ( $first, @others ) = @{ $places->{$content} };
         share( $first, $_, $content ) for @others;
     }
@@ -206,9 +220,9 @@ sub receive_contents {
 
 # A file that was shorter than it should be took from the next; the first that is wrong is the culprit, not the last.
 sub cut_short {
-    my ( $arrived, $content ) = @_;
-    my $verified = verified($arrived);
-    answer_altered( { %$verified, map { $_->[0] => 1 } grep { !$arrived->{ $_->[0] } } @arrivals } );
+    my ( $content, @verifications ) = @_;
+    my %arrived = map { %{ $_->{files} } } @verifications;
+    answer_altered( { %{ verified(@verifications) }, map { $_->[0] => 1 } grep { !$arrived{ $_->[0] } } @arrivals } );
     answer("cut $content");
 }
 
@@ -219,26 +233,48 @@ sub answer_altered {
 }
 
 # False when the input ends early.
-sub write_file {
-    my ( $path, $content, $left, $from ) = @_;
-    sysopen my $handle, $path, O_WRONLY | O_CREAT | O_EXCL, $content =~ /\Ax/ ? 0555 : 0444 or failed($path);
+sub receive_file {
+    my ( $path, $content, $left ) = @_;
+    my $handle = new_file( $path, $content );
     while ( $left > 0 ) {
-        my $count = read $from, my $bytes, $left < CHUNK ? $left : CHUNK;
-        return 0 unless $count;
-        print {$handle} $bytes or failed($path);
-        $left -= $count;
+        more() or return 0 if $at == length $buffer;
+        my $count = length($buffer) - $at;
+        my $written = syswrite( $handle, $buffer, $count < $left ? $count : $left, $at ) // failed($path);
+        $at   += $written;
+        $left -= $written;
     }
     close $handle or failed($path);
     return 1;
 }
 
-# content => seal, of those files that hold what they should, as they are read back
-sub verified {
+sub new_file {
+    my ( $path, $content ) = @_;
+    sysopen my $handle, $path, O_WRONLY | O_CREAT | O_EXCL, $content =~ /\Ax/ ? 0555 : 0444 or failed($path);
+    return $handle;
+}
+
+# Reads files again, by content. The seal is taken first: who writes to a file in between breaks it.
+sub verification {
     my ($files) = @_;
-    my $seals = seals( values %$files );
-    my $sums  = sums( values %$files );
-    my @right = grep { ( $sums->{ $files->{$_} } // '' ) eq substr $_, 1 } keys %$files;
-    return { map { $_ => $seals->{ $files->{$_} } } @right };
+    my $script = 'stat --printf "=%i %.9Y %s %a %u %n\0" -- "$@" && exec sha256sum -z -- "$@"';
+    return { files => $files, jobs => [ started( [ 'sh', '-c', $script, 'sh' ], values %$files ) ] };
+}
+
+# content => seal, of those files that hold what they should
+sub verified {
+    my ( %seals, %sums, %verified );
+    for my $words ( finished( map { @{ $_->{jobs} } } @_ ) ) {
+        for my $word ( split /\0/, $words // '' ) {
+            if ( $word =~ /\A=((?:\S+ ){4}\S+) (.+)\z/s ) { $seals{$2} = $1 }
+            else                                          { $sums{ substr $word, 66 } = substr $word, 0, 64 }
+        }
+    }
+    for my $files ( map { $_->{files} } @_ ) {
+        while ( my ( $content, $file ) = each %$files ) {
+            $verified{$content} = $seals{$file} if ( $sums{$file} // '' ) eq substr $content, 1;
+        }
+    }
+    return \%verified;
 }
 
 # file => seal

@@ -1,6 +1,6 @@
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-fast lab lab-test check lint format bench setup clean
+.PHONY: demo demo-hosts test test-fast lab lab-test check lint format bench setup clean
 
 # Node 24 runs everything. Where the system's own is older, the one that tools/node pins is installed and used.
 NODE_NEW := $(shell node -p 'const [a,b]=process.versions.node.split(".").map(Number);a>24||(a===24&&b>=12)?1:0' 2>/dev/null)
@@ -20,6 +20,10 @@ LAB := .cache/lab-packages
 
 demo: $(SYSTEM) $(DEPS) $(PM2)
 	@node demo/main.ts
+
+# The same fleet on three hosts with real systemd, on Linux as root; where they cannot be, it says what is missing.
+demo-hosts: $(SYSTEM) $(LAB) $(DEPS)
+	@node demo/hosts/main.ts
 
 # The slow suites start real hosts' worth of processes and kill them; one file at a time, for two cores.
 test: $(SYSTEM) $(LAB) $(DEPS) $(PM2)

@@ -40,10 +40,10 @@ export interface UploadPort {
  * One question (what is there?) and, for every 64 MB that the host lacks, one consignment, laid whole or not at all; what
  * was laid before the line was lost is not sent again.
  *
- * What is laid is verified: of each target every path, kind, mode and link is compared with what the folder holds here,
- * and every file that arrived is read back and its sha256 compared. A file that lay there already was verified when it
- * arrived; it is linked only while it still is that inode, with the size and the time of writing (in ns) that it had
- * then. Else it was written to, and its content is sent anew, so that an artifact altered by hand does not pass that on.
+ * What is laid is verified: the host puts the inventory of each target together and compares its digest, and every file that
+ * arrived is read back from the disk and its sha256 compared. A file that lay there already was verified when it arrived;
+ * it is linked only while it still is that inode, with the size and the time of writing (in ns) that it had then. Else it
+ * was written to, and its content is sent anew, so that an artifact altered by hand does not pass that on.
  * What this cannot see is somebody who alters a file and sets its time back, for which one has to be its owner or root.
  *
  * Files are laid without the right to write, because they are shared.

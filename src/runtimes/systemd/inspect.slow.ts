@@ -64,7 +64,7 @@ describe('an inspection of a host of the lab', { skip }, () => {
     ],
     ['a masked unit', 'rm $unit; ln -s /dev/null $unit; systemctl daemon-reload', ['unit-foreign'], false],
     ['an edited helper', 'echo "# x" >>/usr/local/sbin/drover-host', ['helper'], false],
-    ['a sudo that does not let us', 'mv /etc/sudoers.d/drover /root/', ['sudo'], false],
+    ['a sudo that does not let us', 'mv /etc/sudoers.d/drover /var/tmp/', ['sudo'], false],
   ]
   for (const [what, edit, found, mended = true] of edits) {
     test(`finds ${what}${mended ? ', which the next start puts right' : ''}`, async (t) => {
@@ -123,7 +123,7 @@ unit=/etc/systemd/system/$name@.service
 
 /** What is not Drover's to put right. */
 const UNDO = `rm -rf $unit.d /etc/systemd/system/$prefix-backup.timer
-[ ! -e /root/drover ] || mv /root/drover /etc/sudoers.d/
+[ ! -e /var/tmp/drover ] || mv /var/tmp/drover /etc/sudoers.d/
 sed -i '$!b;/^# x$/d' /usr/local/sbin/drover-host
 if [ -L $unit ]; then rm $unit; systemctl stop $name@a; rm $slot/wanted; fi
 systemctl daemon-reload`

@@ -1,6 +1,6 @@
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: demo demo-hosts test test-fast lab lab-test check lint format bench setup clean
+.PHONY: demo demo-hosts test test-fast lab lab-test check lint format bench matrix setup clean
 
 # Node 24 runs everything. Where the system's own is older, the one that tools/node pins is installed and used.
 NODE_NEW := $(shell node -p 'const [a,b]=process.versions.node.split(".").map(Number);a>24||(a===24&&b>=12)?1:0' 2>/dev/null)
@@ -52,6 +52,10 @@ lab: $(SYSTEM) $(LAB) $(NODE_BIN)
 
 lab-test: $(SYSTEM) $(LAB) $(DEPS)
 	@node --test --test-concurrency=1 --test-reporter=./test/closing-line.ts 'lab/**/*.slow.ts'
+
+# Every fault at every step of a release: make matrix ARGS="--hosts 1 --fault kill --sample 5". About an hour for all.
+matrix: $(SYSTEM) $(LAB) $(DEPS)
+	@node test/story/matrix/main.ts $(if $(ARGS),$(ARGS),--write docs/crash-matrix.md)
 
 setup: $(SYSTEM) $(DEPS) $(PM2)
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import type { LabHost } from '../../../lab/lab-host.ts'
 import { DEPLOY_USER } from '../../../lab/ready-host.ts'
 import { startEmbeddedPostgres } from '../../../src/journal/embedded-postgres.ts'
 import type { EmbeddedPostgres } from '../../../src/journal/embedded-postgres.ts'
+import { choosePlaces } from '../../../src/journal/embedded/places.ts'
 import type { Order } from '../../../src/release/records.ts'
 import { makeSmallFleet } from '../../fleet/small-fleet.ts'
 import type { Behaviour, SmallFleet } from '../../fleet/small-fleet.ts'
@@ -40,7 +41,7 @@ export class Arena {
   readonly lonely: LabHost
   readonly #folder: string
   readonly #postgres: EmbeddedPostgres
-  readonly #database: Client
+  #database: Client
   readonly #children = new Set<Steered>()
   #drover: Steered | undefined
   #counter = 1
@@ -72,8 +73,7 @@ export class Arena {
       machines.map((machine) => sshConfiguration(machine, DEPLOY_USER)).join(''),
     )
     const postgres = await startEmbeddedPostgres({ folder: join(folder, 'postgres') })
-    const database = new Client({ connectionString: postgres.url.open() })
-    await database.connect()
+    const database = await connect(postgres)
     const repository = join(folder, 'repository')
     const fleet = await makeSmallFleet({ folder: repository, journal: '/dev/null', watch: '300ms', warm: '0s' })
     const arena = new Arena({ machines, fleet, folder, postgres, database })
@@ -158,6 +158,43 @@ export class Arena {
     }
   }
 
+  /** The control plane that has the newest release, by the process that the release names. */
+  async atWork(): Promise<Steered> {
+    for (const until = performance.now() + LATEST_MS; performance.now() < until; await delay(20)) {
+      const text = 'select worker, outcome from drover.releases order by number desc limit 1'
+      const [row] = await this.query<{ worker: string | null; outcome: string | null }>(text)
+      const found = [...this.#children].find(({ pid }) => row?.worker?.endsWith(` ${pid}`) === true)
+      if (found !== undefined && row?.outcome === null) return found
+    }
+    throw new Error('no control plane took the release')
+  }
+
+  /** Stops the database at once (`immediate`), and keeps it from coming back for so long: its data is put aside. */
+  async outage(ms: number): Promise<void> {
+    const { data } = await choosePlaces(join(this.#folder, 'postgres'))
+    await this.#database.end()
+    process.kill(this.#postgres.pid, 'SIGQUIT')
+    await rename(data, `${data}.away`)
+    await delay(ms)
+    await rename(`${data}.away`, data)
+    this.#database = await connect(this.#postgres)
+  }
+
+  /** How often a process of each slot has begun to listen, ever, by what it wrote itself: `h1 shop.a`. */
+  async starts(): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    for (const machine of this.machines) {
+      const said = await machine.inside(['journalctl', '--no-pager', '-o', 'json', '-g', '^listening on'])
+      for (const line of said.split('\n').filter((text) => text !== '')) {
+        const entry = JSON.parse(line) as { readonly _SYSTEMD_UNIT?: string }
+        const [, service, slot] = /^small-test-(.+)@([ab])\.service$/.exec(entry['_SYSTEMD_UNIT'] ?? '') ?? []
+        const name = `${machine.name} ${service}.${slot}`
+        found.set(name, (found.get(name) ?? 0) + 1)
+      }
+    }
+    return found
+  }
+
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.#database.query<Row>(text, [...values])).rows
   }
@@ -237,5 +274,20 @@ export class Arena {
       .replace(/^ {2}gateway: .*\n/m, '')
       .replace('needs: [config, gateway]', `needs: [config], smoke: [${SMOKE.join(', ')}]`)
       .replace('singleton: true', `singleton: true, on: [${this.lonely.name}]`)
+  }
+}
+
+/** Also to a server that is about to come back. */
+async function connect({ url }: EmbeddedPostgres): Promise<Client> {
+  for (const until = performance.now() + LATEST_MS; ; await delay(50)) {
+    const client = new Client({ connectionString: url.open() })
+    // A session that a stopped server ends is somebody's intention here.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      if (performance.now() > until) throw error
+    }
   }
 }

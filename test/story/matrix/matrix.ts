@@ -19,6 +19,8 @@ export interface MatrixOptions {
   readonly seed: number
   /** Only cells whose fault, way and point contain this. */
   readonly only?: string
+  /** Cells that have been run before are not run again. */
+  readonly done?: readonly Row[]
   /** Nothing begins after this, `performance.now()`: a sample ends where its time does. */
   readonly until?: number
   /** What is found about a cell that failed goes here. */
@@ -78,8 +80,11 @@ async function explore(arena: Arena): Promise<Paths> {
   return pathsOf(kept, undone)
 }
 
-function chosen(cells: readonly Cell[], { only = '', sample, seed }: MatrixOptions): Cell[] {
-  const wanted = cells.filter(({ fault, how = '', point }) => `${fault} ${how} ${point}`.includes(only))
+function chosen(cells: readonly Cell[], { only = '', done = [], sample, seed }: MatrixOptions): Cell[] {
+  const past = new Set(done.map(({ cell }) => JSON.stringify(cell)))
+  const wanted = cells
+    .filter(({ fault, how = '', point }) => `${fault} ${how} ${point}`.includes(only))
+    .filter((cell) => !past.has(JSON.stringify(cell)))
   if (sample === undefined) return wanted
   const random = randomFrom(seed)
   const left = [...wanted]

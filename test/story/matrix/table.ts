@@ -25,6 +25,22 @@ const TITLES: Readonly<Record<Fault, string>> = {
   clock: 'Clock jumps',
 }
 
+const PREFACE = `# The crash matrix
+
+\`make matrix\` (\`node test/story/matrix/main.ts\`) does to releases on hosts of the lab, with real systemd over SSH, what can be done to them, one fault in
+each, and then has the hosts say what became of it: nginx's links and markers, systemd's units, the processes and the bytes in their folders, what each
+service answers on its stable port on each host, what lies half-made, what a boot would start, and how often there is what must not run twice. Nothing of
+that is read from Drover's records. A release ends **old** or **new**, wholly, on all hosts that can be reached, and on all once all can; everything else is
+**neither**, a failure. Three services, one of which must not run twice; of three hosts it runs on the middle one.
+
+A cell says how it ended, how long Drover took from the fault on (with the outage itself, where there was one), and how often a person had to do anything
+beside starting Drover again, giving a host its power or healing its line. In brackets the host that was cut. The points are the steps of a release, before their
+beginning and before their end is recorded, and moments within; they are found by a release without a fault, so that a new step has its cells at once. In the tables of
+power and network a point \`…:before\` is a cut in the midst of that step.
+
+Clocks: Drover's own is shifted in its process, for good until the release has ended; the database's by making all that was noted before so much older. A
+host's cannot jump, since the kernel of this machine has one clock for all; nor can timers, which are of another clock, here as on every Linux.`
+
 /** The matrix as a page: for each fault a table, a line for each step, a column for each number of hosts. */
 export function page(rows: readonly Row[]): string {
   const counts = [...new Set(rows.map(({ cell }) => cell.hosts))].toSorted((one, other) => one - other)
@@ -35,7 +51,7 @@ export function page(rows: readonly Row[]): string {
       counts,
     ),
   )
-  return [summary(rows), ...tables].join('\n\n')
+  return [PREFACE, summary(rows), ...tables].join('\n\n')
 }
 
 function faultTable(fault: Fault, rows: readonly Row[], counts: readonly number[]): string {

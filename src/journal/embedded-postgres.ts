@@ -88,7 +88,11 @@ async function obtain(installation: Installation, port: () => Promise<number>): 
     const running = await findPostmaster(places.data)
     const server = running ?? (await launch(installation, await port()))
     const held = await holdServer(server, installation)
-    if (held !== undefined) return { server, hold: held, adopted: running !== undefined }
+    if (held !== undefined) {
+      // One that came second to another's lives for a moment, and what answers at its port is the other's.
+      const first = (await findPostmaster(places.data)) ?? server
+      return { server: first, hold: held, adopted: running !== undefined || first.pid !== server.pid }
+    }
     if (running !== undefined) await stopUnlessHeld(running, places)
     if (tries === 5) throw startRefusal('did not start', await readLog(places), places.folder)
   }

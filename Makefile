@@ -50,8 +50,8 @@ bench: $(SYSTEM) $(DEPS) $(PM2)
 lab: $(SYSTEM) $(LAB) $(NODE_BIN)
 	@node lab/main.ts $(ARGS)
 
-lab-test: $(SYSTEM) $(LAB) $(DEPS)
-	@node --test --test-concurrency=1 --test-reporter=./test/closing-line.ts 'lab/**/*.slow.ts'
+lab-test: $(SYSTEM) $(LAB) $(DEPS) $(PM2)
+	@node test/run.ts lab
 
 # Every fault at every step of a release: make matrix ARGS="--hosts 1 --fault kill --sample 5". About an hour for all.
 matrix: $(SYSTEM) $(LAB) $(DEPS)

@@ -11,9 +11,29 @@ import closingLine from './closing-line.ts'
 
 /**
  * The whole suite: format, lint and types, then the fast tests side by side, then the slow ones one file at a time,
- * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out. Where the lab cannot run, its
- * tests are left out, or fail where DROVER_LAB=required. Ends with one line of totals.
+ * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out, `node test/run.ts lab` runs
+ * what is slow and needs the lab, the long ones too. Where the lab cannot run, its tests are left out, or fail where
+ * DROVER_LAB=required. Ends with one line of totals.
  */
+const SLOW = '{src,test,bench,demo,lab}/**/*.slow.ts'
+/** Minutes each. With them the whole suite takes longer than CI's half hour. */
+const LONG = [
+  'src/release/bootstrap-*.slow.ts',
+  'src/routers/nginx/on-lab-host.slow.ts',
+  'src/routers/nginx/over-hosts.slow.ts',
+  'src/runtimes/systemd/inspect.slow.ts',
+  'src/runtimes/systemd/systemd-faults.slow.ts',
+  'test/release/several-hosts.slow.ts',
+  'test/story/hosts-*.slow.ts',
+  'test/story/matrix/matrix.slow.ts',
+  'test/story/several-hosts.slow.ts',
+]
+const ON_LAB = [
+  'lab/*.slow.ts',
+  'src/hosts/drover-host/*.slow.ts',
+  'src/runtimes/systemd/*.slow.ts',
+  'test/story/hosts.slow.ts',
+]
 const root = join(import.meta.dirname, '..')
 const checks = [
   ['format', 'oxfmt', ['--check']],
@@ -26,7 +46,8 @@ process.env['NODE_COMPILE_CACHE'] ??= join(root, '.cache/compiled')
 
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
-for (const [name, program, args] of checks) {
+const part = process.argv[2]
+for (const [name, program, args] of part === 'lab' ? [] : checks) {
   const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', program), args, {
     cwd: root,
     encoding: 'utf8',
@@ -38,12 +59,23 @@ for (const [name, program, args] of checks) {
   }
 }
 
-await suite('fast tests', '{src,test,bench,demo,lab}/**/*.test.ts', 2 * availableParallelism())
-if (process.argv[2] !== 'fast') {
+if (part !== 'lab')
+  await suite('fast tests', find(['{src,test,bench,demo,lab}/**/*.test.ts']), 2 * availableParallelism())
+if (part !== 'fast') {
   const missing = await whatIsMissing()
   if (missing.length === 0) await buildLab()
   else sayWithoutLab(missing)
-  await suite('slow tests', '{src,test,bench,demo,lab}/**/*.slow.ts', 1)
+  const long = new Set(find(LONG))
+  if (part === 'lab') await suite('tests on hosts of the lab', find([...ON_LAB, ...LONG]), 1)
+  else {
+    const files = find([SLOW])
+    await suite(
+      'slow tests',
+      files.filter((file) => !long.has(file)),
+      1,
+    )
+    process.stdout.write(`left to make lab-test: ${files.filter((file) => long.has(file)).length} long files\n`)
+  }
   if (missing.length === 0) await sweepLabs()
 }
 
@@ -68,8 +100,11 @@ function sayWithoutLab(missing: readonly string[]): void {
   process.stdout.write(`${what}: ${missing.join('; ')}\n`)
 }
 
-async function suite(name: string, pattern: string, concurrency: number): Promise<void> {
-  const files = globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+function find(patterns: readonly string[]): string[] {
+  return [...new Set(globSync([...patterns], { cwd: root, exclude: ['**/node_modules/**'] }))].sort()
+}
+
+async function suite(name: string, files: readonly string[], concurrency: number): Promise<void> {
   process.stdout.write(`${name}: ${files.length} files\n`)
   const events = run({ files: files.map((file) => join(root, file)), concurrency, cwd: root })
   for await (const text of closingLine(counted(events))) {

@@ -106,7 +106,7 @@ export interface Router {
    */
   waitingRoom(host: Host, root: string): Promise<WaitingRoom>
   observe(host: Host, root: string): Promise<RouterReport>
-  /** Traffic with an arrival in [from, to), milliseconds since the epoch, per service. */
+  /** Traffic with an arrival in [from, to), milliseconds since the epoch by Drover's clock, per service. */
   traffic(host: Host, root: string, from: number, to: number): Promise<Record<string, ServiceTraffic>>
   teardown(host: Host, fence: Fence): Promise<void>
 }

@@ -55,6 +55,19 @@ describe('traffic from the access log', () => {
     assert.deepEqual(Object.keys(counted).sort(), ['odd.name_x', 'shop'])
   })
 
+  test('is found by the time of somebody whose clock is another', async () => {
+    const AHEAD = 3_600_000
+    const now = Date.now() - AHEAD
+    await writeFile(
+      join(folder, 'access.log'),
+      [line({ to: 'shop.a', status: 200, end: now + AHEAD - 500 }), ''].join('\n'),
+    )
+    const found = (from: number, to: number) => readTraffic(localHost(), root, { from, to, now })
+
+    assert.equal((await found(now - 30_000, now + 1))['shop']?.requests, 1)
+    assert.deepEqual(await found(now - 60_000, now - 30_000), {})
+  })
+
   test('leaves a request that came through another host to that one, but for what was rescued here', async () => {
     const two = { statuses: '500, 200', addresses: '127.0.0.1:1, 127.0.0.1:2' }
     const lines = [

@@ -73,9 +73,19 @@ END {
     printf "%s %d %d %d %.1f %.1f\\n", service, requests[service], failed[service], rescued[service], percentile(service, 0.5), percentile(service, 0.99)
 }`
 
-/** The arguments are the prefix, the window in milliseconds, and the program of awk. */
+/** A command that is this long on its way says nothing of clocks. */
+const ON_ITS_WAY_MS = 10_000
+
+/**
+ * The arguments are the prefix, the window in milliseconds, the program of awk, and what time the window's clock has now: the
+ * host's may be another.
+ */
 const READ = `cd -- "$1" 2>/dev/null || exit 0
 export LC_ALL=C
+ahead=$(($(date +%s%3N) - $5))
+if [ "$ahead" -gt ${ON_ITS_WAY_MS} ] || [ "$ahead" -lt -${ON_ITS_WAY_MS} ]; then
+  set -- "$1" $(($2 + ahead)) $(($3 + ahead)) "$4"
+fi
 size=$(stat -c %s access.log 2>/dev/null || echo 0)
 bytes=${FIRST_BYTES}
 while [ "$bytes" -lt "$size" ]; do
@@ -87,17 +97,17 @@ done
   if [ "$size" -gt 0 ]; then tail -c "$bytes" access.log; fi
 } | awk -F '\\t' -v from="$2" -v to="$3" "$4"`
 
-/** Traffic per service, added up on the host. See `Router.traffic`. */
+/** Traffic per service, added up on the host. See `Router.traffic`. `now` is the present time by the window's clock. */
 export async function readTraffic(
   host: Host,
   root: string,
-  window: { from: number; to: number },
+  window: { from: number; to: number; now?: number },
 ): Promise<Record<string, ServiceTraffic>> {
   const { folder } = prefixOf(root)
-  const bounds = [Math.floor(window.from), Math.floor(window.to)].map(String)
+  const [from, to, now] = [window.from, window.to, window.now ?? Date.now()].map((time) => String(Math.floor(time)))
   const { ok, stdout, stderr } = await host.run({
     program: 'sh',
-    argv: ['-c', READ, 'sh', folder, ...bounds, SUMMARISE],
+    argv: ['-c', READ, 'sh', folder, from!, to!, SUMMARISE, now!],
   })
   if (!ok) {
     throw refusal('routers/unreadable', `host ${host.name}`, `cannot read ${folder}/access.log: ${stderr.trim()}`)

@@ -45,10 +45,13 @@ const OF: Readonly<Record<Fault, (paths: Paths) => Bare[]>> = {
       .filter(({ point }) => matchesAny(point, PAUSES))
       .map((cell) => ({ how: 'paused beyond its lease', ...cell })),
   ],
-  clock: (paths) =>
-    everyPoint(paths)
+  clock: (paths) => [
+    ...everyPoint(paths)
       .filter(({ point }) => matchesAny(point, JUMPS))
       .flatMap((cell) => CLOCKS.flatMap((clock) => BY.map((by) => ({ how: `${clock} ${by}`, ...cell })))),
+    // A release that its traffic speaks against must be seen through by a clock that is not the hosts'.
+    ...BY.map((by): Bare => ({ how: `${CLOCKS[0]} ${by}, a bad release`, point: 'story.gate:after', path: 'undone' })),
+  ],
 }
 
 /** Where a paused control plane has most to do when it wakes. */

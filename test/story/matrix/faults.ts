@@ -139,7 +139,7 @@ async function paused({ arena, cell, check }: Trial): Promise<Ran> {
 /** The time of day jumps, for the control plane or for its database, while the release is held at the point. */
 async function clock({ arena, cell }: Trial): Promise<Ran> {
   const { how = '' } = cell
-  const [, sign = '', count = '', unit = ''] = /([+-])(\d+) ([hd])$/.exec(how) ?? []
+  const [, sign = '', count = '', unit = ''] = /([+-])(\d+) ([hd])/.exec(how) ?? []
   const hours = (sign === '-' ? -1 : 1) * Number(count) * (unit === 'd' ? 24 : 1)
   if (how.startsWith("Drover's")) return ownClock(arena, cell, hours)
   const both = [await arena.drover(), await arena.rival()] as const

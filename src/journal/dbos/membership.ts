@@ -171,7 +171,9 @@ export class Membership {
 
   /** True when there is work to take over. */
   async #declareGone(): Promise<boolean> {
-    const late = 'id <> $1 AND NOT gone AND beat < clock_timestamp() - lease'
+    // A beat of the future is from before the database's clock was set back; whoever lives beats again at once.
+    const since = 'clock_timestamp() - beat'
+    const late = `id <> $1 AND NOT gone AND (${since} > lease OR ${since} < -lease)`
     const { rows } = await this.#options.pool.query<{ gone: boolean; late: boolean }>(
       `SELECT gone, ${late} AS late FROM drover.workers WHERE gone OR ${late}`,
       [this.id],

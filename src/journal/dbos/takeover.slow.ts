@@ -42,6 +42,19 @@ describe('takeover', () => {
     assert.deepEqual(overtaken(history), [])
   })
 
+  it('finishes the work of a worker that died before the clock of the database was set back', async () => {
+    const [gone, heir] = [rehearsal.spawn('gone'), rehearsal.spawn('heir')]
+    await Promise.all([gone.ready(), heir.ready()])
+    await gone.start('release', 'g1', [{ key: 'n', needs: [], input: { host: 'web', steps: [0, 600, 0] } }])
+    await until(async () => (await rehearsal.hosts.history()).length > 0, 'the first step')
+    await gone.kill()
+    await rehearsal.database.pool.query(`UPDATE drover.workers SET beat = beat + interval '1 hour' WHERE id = 'gone'`)
+
+    const end = await rehearsal.settled('g1')
+
+    assert.deepEqual(end, { status: 'done', value: { n: 'done' } })
+  })
+
   it('lets a paused worker do nothing once it wakes', async (t) => {
     const [zombie, heir] = [rehearsal.spawn('zombie'), rehearsal.spawn('heir')]
     await Promise.all([zombie.ready(), heir.ready()])

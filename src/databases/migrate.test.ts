@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { codes, eventually, migrate, refused, running } from '../../test/databases/migrating.ts'
@@ -37,6 +39,37 @@ describe('a migration', { concurrency: 8 }, () => {
 
     assert.equal(result.outcome, 'applied')
     assert.equal(result.migrations, undefined)
+  })
+
+  it('leaves the artifact as it is, whatever its tool writes beside itself', async () => {
+    const database = await server.database()
+    const home = await mkdtemp(join(tmpdir(), 'drover-aside-'))
+    const [folder, copy] = [join(home, 'artifact'), join(home, 'scratch/backend')]
+    await mkdir(join(folder, 'services/backend'), { recursive: true })
+    await writeFile(join(folder, 'services/backend/tool'), 'of the artifact')
+    // What was left by one that was cut off.
+    await mkdir(join(copy, 'services/backend/.cache'), { recursive: true })
+    const lines: string[] = []
+
+    const failed = await refused(
+      migrate(database, 'pwd; cat tool; mkdir .cache && echo; ls -A; exit 7', {
+        cwd: join(folder, 'services/backend'),
+        aside: { folder, copy },
+        onLine: (line) => lines.push(line),
+      }),
+    )
+    const left = await readdir(home, { recursive: true })
+    await rm(home, { recursive: true })
+
+    assert.match(failed.message, /exited with 7/)
+    assert.deepEqual(lines, [join(copy, 'services/backend'), 'of the artifact', '.cache', 'tool'])
+    assert.deepEqual(left.toSorted(), [
+      'artifact',
+      'artifact/services',
+      'artifact/services/backend',
+      'artifact/services/backend/tool',
+      'scratch',
+    ])
   })
 
   it('runs in its folder, with its variables, limits and name', async () => {

@@ -1,4 +1,5 @@
-import type { Host, Outcome } from '../hosts/host.ts'
+import { relative } from 'node:path'
+import type { Command, Host, Outcome } from '../hosts/host.ts'
 import { Secret } from '../secrets/secret.ts'
 import { halfApplied, newlyFinished, readRecords } from './applied-migrations.ts'
 import { connect, sessionName, withConnection, withPassword } from './connection.ts'
@@ -22,6 +23,8 @@ export interface MigrationRun {
   /** Shell command line, run by `sh -c` in `cwd`. */
   readonly command: string
   readonly cwd: string
+  /** Absent: the command may write where it runs. */
+  readonly aside?: Aside
   /** The service's variables, the store's address among them. */
   readonly env: Readonly<Record<string, string | Secret>>
   /** The command, and each of its statements, may take this long. */
@@ -33,6 +36,17 @@ export interface MigrationRun {
   readonly signal: AbortSignal
   /** Lines of the command, without secrets, and of Drover's own waiting. */
   readonly onLine: (line: string) => void
+}
+
+/**
+ * Tools keep caches beside themselves, such as node_modules/.cache, and an artifact has to stay as it was built: the
+ * command runs at the place of `cwd` in a copy of `folder`. It is made of hard links: files of an artifact are read-only.
+ */
+export interface Aside {
+  /** `cwd` lies in it. */
+  readonly folder: string
+  /** Where the copy lies while the command runs; on the same disk. */
+  readonly copy: string
 }
 
 export interface MigrationResult {
@@ -106,7 +120,7 @@ interface Ran {
 
 /** Runs the command for as long as its lock is held and its sessions are watched, and not a moment longer. */
 async function runGuarded(run: MigrationRun, means: Means & { readonly watch: Connection }): Promise<Ran> {
-  const { host, command, cwd, timeoutMs } = run
+  const { host, timeoutMs } = run
   const applicationName = sessionName(COMMAND_SESSION, run.release)
   const suspects = await suspectsFromNowOn(means.watch, applicationName)
   const guard = guardLocks(means.watch, suspects, run.lockTimeoutMs)
@@ -114,9 +128,22 @@ async function runGuarded(run: MigrationRun, means: Means & { readonly watch: Co
   const env = environmentOf(run, { key: means.key, applicationName })
   try {
     const options = { signal, timeoutMs, onLine: means.lines.add }
-    const end = await host.run({ program: 'sh', argv: ['-c', command], cwd, env }, options)
+    const end = await host.run({ ...commandOf(run), env }, options)
     return { end, wait: await guard.stop(), suspects }
   } finally {
     await guard.stop()
   }
+}
+
+/** `$1` is copied to `$2`, and `$4` runs in `$3` of it. What an earlier one left that was cut off goes first. */
+const IN_A_COPY = `rm -rf -- "$2" && mkdir -p -- "\${2%/*}" && cp -al -- "$1" "$2" && cd -- "$2/$3" || exit 1
+sh -c "$4"
+code=$?
+rm -rf -- "$2"
+exit "$code"`
+
+function commandOf({ command, cwd, aside }: MigrationRun): Command {
+  if (aside === undefined) return { program: 'sh', argv: ['-c', command], cwd }
+  const { folder, copy } = aside
+  return { program: 'sh', argv: ['-c', IN_A_COPY, 'sh', folder, copy, relative(folder, cwd), command], cwd: folder }
 }

@@ -8,6 +8,7 @@ import type { SlotName } from '../manifest/fleet.ts'
  *     <root>/work/                         half-made things of commands under way, 0700
  *     <root>/artifacts/<service>/<id>/     immutable build output, named by content
  *     <root>/artifacts/<service>/.<id>.inventory  what was laid there, kept by uploads
+ *     <root>/scratch/<service>/            a copy of an artifact, while a command runs in it that may write there
  *     <root>/env/<service>/<config>.env    0600, immutable, named by content
  *     <root>/slots/<service>/<a|b>/        what the runtime lays: what runs here, how it is started, its log
  *     <root>/router/                       the router's own folder
@@ -21,6 +22,7 @@ export interface Layout {
   readonly router: string
   readonly releases: string
   artifact(service: string, id: string): string
+  scratch(service: string): string
   environment(service: string, config: string): string
   slot(service: string, slot: SlotName): string
 }
@@ -34,6 +36,7 @@ export function layout(root: string): Layout {
     router: join(root, 'router'),
     releases: join(root, 'releases'),
     artifact: (service, id) => join(root, 'artifacts', service, id),
+    scratch: (service) => join(root, 'scratch', service),
     environment: (service, config) => join(root, 'env', service, `${config}.env`),
     slot: (service, slot) => join(root, 'slots', service, slot),
   }

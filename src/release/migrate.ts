@@ -46,6 +46,7 @@ export async function migrate(scope: Scope, service: string): Promise<void> {
     store: { name: store.name, kind: store.kind, url },
     command: migration.command,
     cwd: `${folder}/${member.artifact.cwd}`,
+    aside: { folder, copy: site.layout.scratch(service) },
     env,
     release: `${scope.ref.fleet}/${scope.ref.environment}/${scope.ref.number}`,
     timeoutMs: migration.timeoutMs,

@@ -8,7 +8,8 @@ import { watch } from './poller.ts'
 import type { PollTarget } from './poller.ts'
 import type { SlotRef, SlotReport } from './runtime.ts'
 
-const SHOWN_LOG_LINES = 10
+/** Enough for what a program throws: Node tells what is wrong above the places of the code that it came through. */
+const SHOWN_LOG_LINES = 20
 /** A slot that has answered in time has kept its time; a host that is busy may take so long to tell of its process. */
 const LATE_REPORT_MS = 30_000
 

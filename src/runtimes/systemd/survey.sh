@@ -45,6 +45,6 @@ if [ -n "$ports" ]; then
 fi
 figures=MemoryCurrent,CPUUsageNSec
 origin=FragmentPath,DropInPaths,NeedDaemonReload
-properties=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,$figures,$origin
+properties=Id,ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,ExecStart,$figures,$origin
 [ -z "$units" ] || TZ=UTC systemctl show --timestamp=us+utc --property="$properties" -- $units || exit
 printf '\nsurveyed\n'

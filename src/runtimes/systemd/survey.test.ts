@@ -38,6 +38,16 @@ test('a slot that runs is told with all that is known', () => {
   })
 })
 
+test('what a unit runs that was not laid is unknown', () => {
+  const command = (path: string) => `ExecStart={ path=/bin/sh ; argv[]=/bin/sh ${path} ; ignore_errors=no ; pid=42 }`
+  const laid = surveyOf({ unit: [...RUNNING, command('/srv/shop/slots/web/a/run')] })
+  const other = surveyOf({ unit: [...RUNNING, command('/srv/shop/slots/web/b/run')] })
+
+  assert.deepEqual([report(laid)?.artifact, report(laid)?.config], ['art', 'conf'])
+  assert.deepEqual([report(other)?.artifact, report(other)?.config], [undefined, undefined])
+  assert.equal(report(other)?.state, 'running')
+})
+
 test('what systemd does not know is left out', () => {
   const slot = surveyOf({
     unit: [...RUNNING, 'ExecMainStartTimestamp=', 'MemoryCurrent=[not set]', 'CPUUsageNSec=18446744073709551615'],

@@ -88,7 +88,10 @@ export function readSurvey(text: string): Survey {
   return { slots, listening, unread, templates }
 }
 
-/** A slot as the port reports it; undefined when there is nothing to report. */
+/**
+ * A slot as the port reports it; undefined when there is nothing to report. What a unit runs instead of what was laid, such
+ * as by a drop-in, is unknown.
+ */
 export function report(slot: SurveyedSlot): SlotReport | undefined {
   const { service, slot: name, spec, unit } = slot
   if (spec === undefined && !isAlive(unit)) return undefined
@@ -97,13 +100,19 @@ export function report(slot: SurveyedSlot): SlotReport | undefined {
     slot: name,
     state: stateOf(slot),
     ...(unit.pid === 0 ? {} : { pid: unit.pid }),
-    ...(spec === undefined ? {} : { artifact: spec.artifact, config: spec.config, release: spec.release }),
+    ...(spec === undefined || !isLaid(slot)
+      ? {}
+      : { artifact: spec.artifact, config: spec.config, release: spec.release }),
     ...(spec?.port === undefined ? {} : { port: spec.port }),
     restarts: unit.restarts,
     ...(unit.startedAt === undefined ? {} : { startedAt: unit.startedAt }),
     ...(unit.memoryBytes === undefined ? {} : { memoryBytes: unit.memoryBytes }),
     ...(unit.cpuMs === undefined ? {} : { cpuMs: unit.cpuMs }),
   }
+}
+
+function isLaid({ service, slot, unit }: SurveyedSlot): boolean {
+  return unit.command === undefined || unit.command.endsWith(`/slots/${service}/${slot}/run`)
 }
 
 /** The slot runs this very spec, and is meant to. */

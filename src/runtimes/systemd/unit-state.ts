@@ -4,6 +4,8 @@ export interface UnitState {
   readonly sub: string
   /** 0: no main process. */
   readonly pid: number
+  /** The command that it runs, as it is now; undefined where there is none. */
+  readonly command?: string
   /** How often systemd started it again by itself since it was started. */
   readonly restarts: number
   /** Milliseconds since the epoch. */
@@ -52,12 +54,14 @@ export function isAlive({ active, sub }: UnitState): boolean {
 
 function stateOf(block: ReadonlyMap<string, string>): UnitState {
   const startedAt = readTime(block.get('ExecMainStartTimestamp'))
+  const command = / argv\[\]=(.*?) ; /.exec(block.get('ExecStart') ?? '')?.[1]
   const memoryBytes = readNumber(block.get('MemoryCurrent'))
   const cpuNs = readNumber(block.get('CPUUsageNSec'))
   return {
     active: block.get('ActiveState') ?? 'inactive',
     sub: block.get('SubState') ?? 'dead',
     pid: readNumber(block.get('MainPID')) ?? 0,
+    ...(command === undefined ? {} : { command }),
     restarts: readNumber(block.get('NRestarts')) ?? 0,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),

@@ -24,8 +24,11 @@ function complaintsOf({ scene, traffic, lost }: Row): string[] {
   const exit = exitCode === expectedExit ? [] : [`${title}: exit code ${exitCode}, not ${expectedExit}`]
   const failed = (traffic?.failed ?? 0) - lost
   if (traffic === undefined || failed === 0) return exit
-  const examples = JSON.stringify(traffic.firstFailures.slice(0, 3))
-  return [...exit, `${title}: ${failed} requests failed: ${JSON.stringify(traffic.reasons)} ${examples}`]
+  const where = Object.entries(traffic.services).flatMap(([service, counts]) =>
+    counts.failed > 0 ? [`${service} ${counts.failed}`] : [],
+  )
+  const why = Object.entries(traffic.reasons).map(([reason, count]) => `${count} × ${reason}`)
+  return [...exit, `${title}: ${failed} requests failed: ${why.join(', ')} (${where.join(', ')})`]
 }
 
 async function whatRanTwice(

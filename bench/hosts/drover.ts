@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { readFile, writeFile } from 'node:fs/promises'
 import { PROJECT } from '../../demo/stage.ts'
 import type { LabHost } from '../../lab/lab-host.ts'
+import { sshConfig } from '../../lab/ssh-config.ts'
 import { attempt } from './command.ts'
 import type { Ended } from './command.ts'
 import { timed } from './contestant.ts'
@@ -12,7 +13,7 @@ import { edge } from './in-place.ts'
 import { asRoot, writingFiles } from './on-host.ts'
 
 /** Long enough to roll back within it, short enough to wait for its end. */
-const WARM = '25s'
+const WARM = '12s'
 
 /** Runs a command of Drover's on this stage, as a person does in the repository. */
 export type DroverCommand = (...argv: string[]) => Promise<Ended>
@@ -23,7 +24,7 @@ export function drover(stage: HostStage, hosts: readonly LabHost[]): Contestant 
   return {
     name: 'Drover',
     prepare: async () => {
-      await declareHosts(stage, hosts)
+      await declareHosts(stage, hosts, WARM)
       for (const host of hosts) {
         const nginx = { '/etc/nginx/conf.d/pakashop.conf': edge(stage.services, host.address) }
         await asRoot(host, `${writingFiles(nginx)}systemctl reload nginx`)
@@ -46,18 +47,12 @@ export function drover(stage: HostStage, hosts: readonly LabHost[]): Contestant 
 }
 
 export function droverCommand(stage: HostStage): DroverCommand {
-  const env = { ...stage.environment, DROVER_SSH_CONFIG: join(stage.folder, 'ssh_config') }
+  const env = { ...stage.environment, DROVER_SSH_CONFIG: sshConfig(stage.lab) }
   return (...argv) => attempt(join(PROJECT, 'bin/drover'), argv, { cwd: stage.repository, env })
 }
 
-/** In the manifest, and in an ssh configuration of their own. */
-export async function declareHosts(stage: HostStage, hosts: readonly LabHost[]): Promise<void> {
-  const config = hosts.map(({ name, address, ssh }) => {
-    const files = `  IdentityFile ${ssh.identityFile}\n  UserKnownHostsFile ${ssh.knownHostsFile}\n`
-    return `Host ${name}\n  HostName ${address}\n  HostKeyAlias ${address}\n  IdentitiesOnly yes\n${files}`
-  })
-  await writeFile(join(stage.folder, 'ssh_config'), config.join(''))
-
+/** In the manifest. `warm`: how long an old set runs on. */
+export async function declareHosts(stage: HostStage, hosts: readonly LabHost[], warm: string): Promise<void> {
   const manifest = join(stage.repository, 'drover.yaml')
   const text = await readFile(manifest, 'utf8')
   const declared = hosts.map(({ name }) => `  ${name}: drover@${name}\n`).join('')
@@ -67,7 +62,7 @@ export async function declareHosts(stage: HostStage, hosts: readonly LabHost[]):
     text
       .replace('environments:\n', `hosts:\n${declared}\nenvironments:\n`)
       .replace('production:\n', named)
-      .replace('warm: 5m', `warm: ${WARM}`),
+      .replace('warm: 5m', `warm: ${warm}`),
   )
   stage.commit('Hosts')
 }
@@ -97,10 +92,10 @@ async function released(work: () => Promise<Ended>): Promise<Act> {
 
 /** Until nothing runs any more but what is live. */
 async function untilCool(command: DroverCommand): Promise<void> {
-  for (let tries = 0; tries < 120; tries++) {
+  for (let tries = 0; tries < 90; tries++) {
     const { stdout } = await expect(command('status', 'production', '--json'))
     if (!stdout.includes('"warm":true')) return
-    await delay(500)
+    await delay(1_000)
   }
   throw new Error('the set before never stopped')
 }

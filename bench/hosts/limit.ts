@@ -16,8 +16,8 @@ const FOLDER = '/opt/limit'
 const SCRIPT = `sudo ${FOLDER}/limit.sh`
 const SHARED = { node: 'service', go: 'service-go', python: 'service-python' }
 
-/** What a service that never gets ready is given; the same as Drover's manifest gives it. */
-const DEADLINE_S = 8
+/** For `coupon`, which is going to be broken, and for all of them: what the manifest gives them with Drover. */
+const DEADLINES_S = { one: 8, all: 60 }
 
 /**
  * The limit, put together by hand for this very fleet: one cold connection, sources and hard-linked packages, the new
@@ -59,7 +59,8 @@ export function limit({ stage, host }: Setting, { ordered }: { readonly ordered:
     if (commit === '') return pipe(`cat ${quote(packed)}`, `first ${head}`)
     const running = new Set(rest)
     const changed = (await trees()).filter(([name, tree]) => !running.has(`${name} ${tree}`))
-    return pipe(sources(changed), `release ${head} ${DEADLINE_S} ${named(changed)}`)
+    const deadline = changed.length === 1 ? DEADLINES_S.one : DEADLINES_S.all
+    return pipe(sources(changed), `release ${head} ${deadline} ${named(changed)}`)
   }
 
   /** Programs of this machine into a command of the script. */

@@ -19,7 +19,7 @@ export async function measureManyHosts({ stage, rounds, say }: ManyHostsOptions)
   const { hosts } = stage.lab
   const tool = drover(stage, hosts.slice(0, 1))
   try {
-    await declareHosts(stage, hosts)
+    await declareHosts(stage, hosts, '3s')
     say('   bootstrap of a bare host')
     const bootstrap = await bootstrapTwice(stage, say)
     await place(

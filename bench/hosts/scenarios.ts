@@ -38,24 +38,34 @@ export interface Play extends Setting {
 /** Plays the scenarios that were asked for, in their order; whatever they need of others is done and not measured. */
 export async function* play(game: Play): AsyncGenerator<Figure> {
   const { contestant, scenarios } = game
-  const first = await observe(game, () => contestant.deploy())
-  expectGood(first, 'the first deploy')
-  if (first.ready < game.stage.services.length)
-    throw new Error(`after the first deploy ${first.ready} services are ready`)
-  if (scenarios.includes('first deploy')) yield figure(game, 'first deploy', [first])
-  game.startTraffic()
-  for (const [index, scenario] of scenarios.entries()) {
+  let latest: Figure | undefined
+  for (const scenario of SCENARIOS) {
+    if (!scenarios.includes(scenario) && scenario !== 'first deploy') continue
     game.say(`   ${contestant.name}: ${scenario}`)
-    if (scenario === 'one service changed') yield await repeat(game, scenario, () => change(game, 'coupon'))
-    if (scenario === 'nothing changed') yield await repeat(game, scenario, () => Promise.resolve())
-    if (scenario === 'all 19 changed') yield await repeat(game, scenario, () => change(game, 'all'))
-    if (scenario === 'roll back, old stopped') yield await rollBack(game, scenarios[index - 1] === 'all 19 changed')
-    if (scenario === 'roll back, old still running' && contestant.warm !== undefined) {
-      yield await rollBackWarm(game)
-    }
-    if (scenario === 'never ready') yield await bad(game, scenario, 'neverReady')
-    if (scenario === 'exits at start') yield await bad(game, scenario, 'exitAtStart')
+    const figure = await PLAYS[scenario](game, latest)
+    if (scenario === 'first deploy') game.startTraffic()
+    if (figure !== undefined && scenarios.includes(scenario)) yield figure
+    latest = figure
   }
+}
+
+/** The figure before is given, for what can start from where that left the host. */
+const PLAYS: Readonly<Record<Scenario, (game: Play, before: Figure | undefined) => Promise<Figure | undefined>>> = {
+  'first deploy': firstDeploy,
+  'one service changed': (game) => repeat(game, 'one service changed', () => change(game, 'coupon')),
+  'nothing changed': (game) => repeat(game, 'nothing changed', () => Promise.resolve()),
+  'all 19 changed': (game) => repeat(game, 'all 19 changed', () => change(game, 'all')),
+  'roll back, old stopped': rollBack,
+  'roll back, old still running': rollBackWarm,
+  'never ready': (game) => bad(game, 'never ready', 'neverReady'),
+  'exits at start': (game) => bad(game, 'exits at start', 'exitAtStart'),
+}
+
+async function firstDeploy(game: Play): Promise<Figure> {
+  const first = await observe(game, () => game.contestant.deploy())
+  expectGood(first, 'the first deploy')
+  if (first.ready < game.stage.services.length) throw new Error(`only ${first.ready} services are ready after it`)
+  return figure(game, 'first deploy', [first])
 }
 
 function figure({ contestant }: Play, scenario: Scenario, rounds: readonly Observed[]): Figure {
@@ -66,12 +76,14 @@ async function repeat(game: Play, scenario: Scenario, prepare: () => Promise<voi
   const rounds: Observed[] = []
   for (let round = 0; round < game.rounds; round++) {
     await prepare()
+    await game.contestant.cool?.()
     rounds.push(await observe(game, () => game.contestant.deploy()))
   }
   return figure(game, scenario, rounds)
 }
 
-async function rollBack(game: Play, hasChanged: boolean): Promise<Figure> {
+async function rollBack(game: Play, before: Figure | undefined): Promise<Figure> {
+  const hasChanged = before?.scenario === 'all 19 changed' && before.rounds.at(-1)?.exitCode === 0
   const rounds: Observed[] = []
   for (let round = 0; round < game.rounds; round++) {
     if (round > 0 || !hasChanged) await releaseAll(game)
@@ -82,15 +94,16 @@ async function rollBack(game: Play, hasChanged: boolean): Promise<Figure> {
   return figure(game, 'roll back, old stopped', rounds)
 }
 
-async function rollBackWarm(game: Play): Promise<Figure> {
+async function rollBackWarm(game: Play): Promise<Figure | undefined> {
   const { warm } = game.contestant
+  if (warm === undefined) return undefined
   const rounds: Observed[] = []
   for (let round = 0; round < game.rounds; round++) {
     await releaseAll(game)
-    await warm!.keep()
+    await warm.keep()
     game.stage.git('revert', '--no-edit', 'HEAD')
-    rounds.push(await observe(game, () => warm!.rollback()))
-    await warm!.settle()
+    rounds.push(await observe(game, () => warm.rollback()))
+    await warm.settle()
   }
   return figure(game, 'roll back, old still running', rounds)
 }

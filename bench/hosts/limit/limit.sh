@@ -139,7 +139,7 @@ case $command in
     ;;
   first)
     zstd -dcq | tar -x
-    replace 30 $(with_slots $(cd releases; for folder in */*; do echo "${folder/\//:}"; done))
+    replace 60 $(with_slots $(cd releases; for folder in */*; do echo "${folder/\//:}"; done))
     echo "$1" >commit
     ;;
   release)
@@ -150,9 +150,9 @@ case $command in
     replace "$deadline" $(with_slots "$@")
     echo "$commit" >commit
     ;;
-  back) replace 30 $(all_back); echo before >commit ;;
+  back) replace 60 $(all_back); echo before >commit ;;
   lay) upstreams ;;
-  keep) upstreams live; systemctl reload nginx; start_all 30 $(all_back) ;;
+  keep) upstreams live; systemctl reload nginx; start_all 60 $(all_back) ;;
   swap) flip; upstreams live; nginx -s reload; echo before >commit ;;
   settle)
     for file in live/*; do read -r slot _ <"$file"; echo "limit-${file#live/}@$(other "$slot")"; done | xargs systemctl stop

@@ -10,6 +10,7 @@ export const EXIT = {
   restored: 4,
   broken: 5,
   changes: 6,
+  drifted: 7,
   interrupted: 130,
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -22,6 +23,7 @@ const MEANINGS: Readonly<Record<ExitCode, string>> = {
   4: 'failed; what was live before is live again',
   5: 'failed, and what was live before could not be restored: hands are needed',
   6: 'the plan has changes (only with --detailed-exitcode)',
+  7: 'a host is not as it was declared, or cannot be looked at',
   130: 'stopped with Ctrl-C: cancelled and restored, or, after a second one, left to go on',
 }
 

@@ -27,6 +27,9 @@ export interface HealOptions extends EnvironmentOptions {
   readonly reason?: string
   readonly detach?: boolean
 }
+export interface DriftOptions extends EnvironmentOptions {
+  readonly deep?: boolean
+}
 export interface ReleasesOptions extends EnvironmentOptions {
   readonly number: string
 }

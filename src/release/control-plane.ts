@@ -1,4 +1,5 @@
 import type { SlotReport } from '../runtimes/runtime.ts'
+import type { DriftFinding, EnvironmentDrift } from './environment-drift.ts'
 import type { EnvironmentRef, Release, ReleaseEvent, ReleaseRef, Request } from './records.ts'
 import type { Plan } from './plan.ts'
 
@@ -16,6 +17,8 @@ export interface ControlPlane {
   /** Everything after `afterId`, then live, until the release has ended or the signal aborts. */
   events(release: ReleaseRef, options: { afterId?: number; signal: AbortSignal }): AsyncIterable<ReleaseEvent>
   status(environment: EnvironmentRef): Promise<EnvironmentStatus>
+  /** How its hosts differ from what was declared; with `deep` every file of what is live is read. */
+  drift(environment: EnvironmentRef, options: { deep: boolean }): Promise<EnvironmentDrift>
   environments(): Promise<EnvironmentRef[]>
   /** Lines of the live slots (or all slots) of some or all services. */
   logs(environment: EnvironmentRef, options: LogOptions): AsyncIterable<LogLine>
@@ -52,6 +55,8 @@ export interface EnvironmentStatus extends EnvironmentRef {
     readonly release?: number
     /** It may not run what is live since that release; other hosts send it nothing until it is healed. */
     readonly behind?: { readonly since: number; readonly why: string }
+    /** What is not as it was declared; absent while a release is under way, and where nothing can be told. */
+    readonly drift?: readonly DriftFinding[]
   }[]
 }
 

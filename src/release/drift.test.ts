@@ -236,7 +236,7 @@ describe('repairs', () => {
     ])
 
     assert.deepEqual(repairs, {
-      services: { api: ['boot release', 'unit-edited release'] },
+      services: new Map([['api', ['boot release', 'unit-edited release']]]),
       host: ['router-down release', 'boot release', 'api: slot-stray release'],
     })
   })

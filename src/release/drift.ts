@@ -163,7 +163,7 @@ function runtimeFindings({ services }: Declared, actual: Actual, told: readonly 
 
 /** What a release has to put right on a host: of services, which are started anew, and of the host itself. */
 export interface Repairs {
-  readonly services: Readonly<Record<string, readonly string[]>>
+  readonly services: ReadonlyMap<string, readonly string[]>
   readonly host: readonly string[]
 }
 
@@ -181,9 +181,9 @@ const OF_THE_HOST: ReadonlySet<FindingKind> = new Set(['router-down', 'router-ed
 
 export function repairsOf(findings: readonly Finding[]): Repairs {
   const mended = findings.filter(({ mend }) => mend === 'release')
-  const services: Record<string, string[]> = {}
+  const services = new Map<string, string[]>()
   for (const { kind, service, what } of mended) {
-    if (service !== undefined && STARTED_ANEW.has(kind)) (services[service] ??= []).push(what)
+    if (service !== undefined && STARTED_ANEW.has(kind)) services.set(service, [...(services.get(service) ?? []), what])
   }
   const host = mended
     .filter(({ kind, service }) => OF_THE_HOST.has(kind) && (service === undefined || kind === 'slot-stray'))

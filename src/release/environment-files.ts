@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { act } from '../hosts/act.ts'
 import type { Operation } from '../hosts/operation.ts'
 import { Refusal, problem, refusal } from '../problem/problem.ts'
@@ -51,21 +52,18 @@ async function fresh(scope: Scope, release: StoredRelease, moving: ReleaseSet): 
   )
 }
 
-/** What the host lacks: a host that was away, or has lost its disk, gets it from Drover or from another host. */
+/**
+ * What the host lacks, or somebody has edited: a host that was away, or has lost its disk, gets it from Drover or from
+ * another host.
+ */
 async function older(scope: Scope, site: Site, release: StoredRelease, moving: ReleaseSet): Promise<Contents> {
-  const lacking = await lackingOn(site, moving)
+  const known = await knownContents(scope, release, moving)
+  const lacking = await lackingOn(site, moving, known)
   if (lacking.length === 0) return new Map()
-  const known = await configureAll(scope.context, scope.ref, blueprintOf(release)).catch((error: unknown) => {
-    if (error instanceof Refusal) return undefined
-    throw error
-  })
   const others = sites(scope.context, scope.ref.fleet, blueprintOf(release)).filter(({ host }) => host !== site.host)
   const found = await Promise.all(
     lacking.map(async (service): Promise<[string, string | Secret | undefined]> => {
-      const { config } = moving[service]!
-      const now = known?.get(service)
-      if (now?.id === config) return [service, renderEnvironmentFile(now.variables)]
-      return [service, await copyFrom(others, service, config)]
+      return [service, known.get(service) ?? (await copyFrom(others, service, moving[service]!.config))]
     }),
   )
   const lost = found.filter(([, content]) => content === undefined)
@@ -73,19 +71,54 @@ async function older(scope: Scope, site: Site, release: StoredRelease, moving: R
   return new Map(found.flatMap(([service, content]) => (content === undefined ? [] : [[service, content] as const])))
 }
 
-const LACKING = 'for file; do [ -f "$file" ] || printf "%s\\n" "$file"; done'
+/** Of services whose values are those of today; nobody but the hosts has older ones. */
+async function knownContents(scope: Scope, release: StoredRelease, moving: ReleaseSet): Promise<Contents> {
+  const configurations = await configureAll(scope.context, scope.ref, blueprintOf(release)).catch((error: unknown) => {
+    if (error instanceof Refusal) return undefined
+    throw error
+  })
+  return new Map(
+    Object.entries(moving).flatMap(([service, { config }]) => {
+      const now = configurations?.get(service)
+      return now?.id === config ? [[service, renderEnvironmentFile(now.variables)] as const] : []
+    }),
+  )
+}
 
-async function lackingOn(site: Site, moving: ReleaseSet): Promise<string[]> {
+/** Reads a line for each file: its digest, or a dash where nobody knows it, and its path. */
+const LACKING = `while read -r sum file; do
+  if [ -f "$file" ]; then
+    [ "$sum" != - ] || continue
+    found=$(sha256sum <"$file") && [ "\${found%% *}" = "$sum" ] && continue
+  fi
+  printf '%s\\n' "$file"
+done`
+
+async function lackingOn(site: Site, moving: ReleaseSet, known: Contents): Promise<string[]> {
   const files = Object.entries(moving).map(
     ([service, { config }]) => [service, site.layout.environment(service, config)] as const,
   )
   if (files.length === 0) return []
-  const argv = ['-c', LACKING, 'sh', ...files.map(([, file]) => file)]
-  const { ok, stdout, stderr, failure } = await site.host.run({ program: 'sh', argv, summary: 'look for values' })
+  const lines = files.map(([service, file]) => `${digestOf(known.get(service)) ?? '-'} ${file}\n`)
+  const { ok, stdout, stderr, failure } = await site.host.run({
+    program: 'sh',
+    argv: ['-c', LACKING],
+    // A digest of few and simple values tells them.
+    stdin: new Secret(lines.join('')),
+    summary: 'look for values',
+  })
   if (!ok)
     throw refusal('release/values', `host ${site.host.name}`, `cannot be looked at (${failure}): ${stderr.trim()}`)
   const absent = new Set(stdout.split('\n'))
   return files.filter(([, file]) => absent.has(file)).map(([service]) => service)
+}
+
+/** SHA-256, in hex, as sha256sum tells it of the file. */
+export function digestOf(content: string | Secret | undefined): string | undefined {
+  if (content === undefined) return undefined
+  return createHash('sha256')
+    .update(content instanceof Secret ? content.open() : content)
+    .digest('hex')
 }
 
 async function copyFrom(others: readonly Site[], service: string, config: string): Promise<Secret | undefined> {

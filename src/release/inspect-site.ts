@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { isNamedBy } from '../build/store.ts'
 import type { Finding } from '../hosts/finding.ts'
 import type { Comparison } from '../hosts/host.ts'
@@ -8,6 +7,8 @@ import { renderEnvironmentFile } from '../runtimes/environment-file.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
 import type { Context } from './context.ts'
 import { driftOf } from './drift.ts'
+import { digestOf } from './environment-files.ts'
+import type { Inspect } from './fleet-state.ts'
 import type { Actual, ArtifactState, Declared, DeclaredService } from './drift.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { SetMember } from './records.ts'
@@ -42,11 +43,17 @@ export async function declarationOf(context: Context, live: StoredRelease): Prom
   const environments = new Map<string, string>()
   for (const [service, { id, variables }] of configurations ?? []) {
     if (live.set?.[service]?.config !== id) continue
-    const text = renderEnvironmentFile(variables)
-    const opened = typeof text === 'string' ? text : text.open()
-    environments.set(service, createHash('sha256').update(opened).digest('hex'))
+    environments.set(service, digestOf(renderEnvironmentFile(variables)) ?? '')
   }
   return { live, environments }
+}
+
+/** For plans: of hosts on which the live release has declared something. */
+export async function inspectorOf(context: Context, live: StoredRelease | undefined): Promise<Inspect> {
+  if (live?.set === undefined) return () => undefined
+  const declaration = await declarationOf(context, live)
+  const known = new Set(blueprintOf(live).hosts.map(({ name }) => name))
+  return (site) => (known.has(site.host.name) ? inspectSite(context, site, { declaration }) : undefined)
 }
 
 /** Asks a host everything at once. `deep` reads all files of what is live there. */

@@ -3,6 +3,7 @@ import { refusal } from '../problem/problem.ts'
 import { beginAhead } from './ahead.ts'
 import type { Context } from './context.ts'
 import type { ControlPlane } from './control-plane.ts'
+import { environmentDrift } from './environment-drift.ts'
 import { followEvents } from './follow-events.ts'
 import { logLines } from './logs.ts'
 import { preview } from './preview.ts'
@@ -43,6 +44,7 @@ export function makeControlPlane(parts: ControlPlaneParts): ControlPlane {
     releases: (environment, options) => records.list(environment, options),
     events: (ref, options) => followEvents(records, parts.onEvent, ref, options),
     status: (environment) => environmentStatus(context, environment),
+    drift: (environment, options) => environmentDrift(context, environment, options),
     environments: () => records.environments(),
     logs: (environment, options) => logLines(context, environment, options),
     teardown: (environment, actor) => teardown(context, environment, actor),

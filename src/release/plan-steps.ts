@@ -16,6 +16,8 @@ export interface HostMoves {
   /** Something is live on it. */
   readonly serves: boolean
   readonly moves: ReadonlyMap<string, Move>
+  /** What of the host itself is put right by being staged and switched. */
+  readonly repairs: readonly string[]
   /** What is live and not wanted here any more. */
   readonly removed: readonly Removed[]
 }
@@ -39,7 +41,7 @@ export interface Rolling {
  * nothing to protect, and one in which a singleton moves to another host are one batch.
  */
 export function batchesOf(hosts: readonly HostMoves[], rolling: Rolling | undefined): (readonly HostMoves[])[] {
-  const busy = hosts.filter((host) => host.moves.size > 0 || host.removed.length > 0)
+  const busy = hosts.filter((host) => host.moves.size + host.removed.length + host.repairs.length > 0)
   if (busy.length === 0) return []
   const atOnce =
     !hosts.some(({ serves }) => serves) || hosts.some(({ removed }) => removed.some(({ leaves }) => leaves))

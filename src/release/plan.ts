@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { otherSlot } from '../manifest/fleet.ts'
 import type { SlotName } from '../manifest/fleet.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
+import type { Repairs } from './drift.ts'
 import { byName, compare, dependencyOrder } from './dependency-order.ts'
 import { batchesOf, stepsOf } from './plan-steps.ts'
 import type { HostMoves, Move, Removed, Rolling } from './plan-steps.ts'
@@ -21,6 +22,8 @@ export interface Plan {
   readonly leftOut?: readonly LeftOut[]
   /** Hosts that switch one batch after the other; absent when all switch together. */
   readonly batches?: readonly (readonly string[])[]
+  /** What is put right on hosts besides services, by host; absent when nothing is. */
+  readonly repairs?: readonly HostRepair[]
   /** Sorted by name; one entry for every service that is wanted or live. */
   readonly services: readonly ServicePlan[]
   /** In an order in which they could be carried out one by one; `after` says how much of it may be parallel. */
@@ -38,6 +41,11 @@ export interface LeftOut {
   readonly why: 'without' | 'away'
   /** What is known of it, in a few words. */
   readonly detail?: string
+}
+
+export interface HostRepair {
+  readonly host: string
+  readonly reasons: readonly string[]
 }
 
 export interface ServicePlan {
@@ -99,6 +107,8 @@ export interface HostState {
   /** The slot that is live, per service. */
   readonly live: Readonly<Record<string, SlotName>>
   readonly slots: readonly SlotReport[]
+  /** What of it is not as it was laid, where a release puts that right. */
+  readonly repairs?: Repairs
 }
 
 export interface PlanInput {
@@ -122,6 +132,9 @@ export function makePlan(input: PlanInput): Plan {
   const services = servicePlans(wanted, state, observations)
   const batches = batchesOf(byHost, input.rolling)
   const steps = stepsOf(dependencyOrder(wanted), batches)
+  const repairs = byHost
+    .filter((host) => host.repairs.length > 0)
+    .map(({ host, repairs: reasons }): HostRepair => ({ host, reasons }))
   const leftOut = input.leftOut?.toSorted((a, b) => compare(a.host, b.host)) ?? []
   const body = {
     fleet: input.fleet,
@@ -129,6 +142,7 @@ export function makePlan(input: PlanInput): Plan {
     goal: input.goal,
     ...(leftOut.length === 0 ? {} : { leftOut }),
     ...(batches.length < 2 ? {} : { batches: batches.map((batch) => batch.map(({ host }) => host)) }),
+    ...(repairs.length === 0 ? {} : { repairs }),
     services,
     steps,
   }
@@ -156,9 +170,12 @@ interface Presence {
 interface IndexedHost {
   readonly host: string
   readonly services: ReadonlyMap<string, Presence>
+  readonly repairs: Repairs
 }
 
-function indexHost({ host, live, slots }: HostState): IndexedHost {
+const NO_REPAIRS: Repairs = { services: new Map(), host: [] }
+
+function indexHost({ host, live, slots, repairs = NO_REPAIRS }: HostState): IndexedHost {
   const services = new Map<string, Presence>()
   const presenceOf = (service: string): Presence => {
     const known = services.get(service)
@@ -169,7 +186,7 @@ function indexHost({ host, live, slots }: HostState): IndexedHost {
   }
   for (const [service, slot] of Object.entries(live)) presenceOf(service).live = slot
   for (const report of slots) presenceOf(report.service)[report.slot] = report
-  return { host, services }
+  return { host, services, repairs }
 }
 
 /** How a service differs from what is wanted, over all hosts. */
@@ -194,7 +211,8 @@ function hostMoves(
       continue
     }
     here.add(service.name)
-    const move = moveOf(host.host, service, { presence, observation })
+    const drifted = host.repairs.services.get(service.name) ?? []
+    const move = moveOf(host.host, service, { presence, observation, drifted })
     if (move !== undefined) moves.set(service.name, move)
   }
   const removed: Removed[] = []
@@ -203,7 +221,8 @@ function hostMoves(
     removed.push({ service, slot: live, leaves: wanted.some(({ name, swaps }) => swaps && name === service) })
   }
   const serves = host.services.values().some(({ live }) => live !== undefined)
-  return { host: host.host, serves, moves, removed: removed.sort((a, b) => compare(a.service, b.service)) }
+  const repairs = host.repairs.host.toSorted(compare)
+  return { host: host.host, serves, moves, repairs, removed: removed.sort((a, b) => compare(a.service, b.service)) }
 }
 
 function observationOf(observations: Map<string, Observation>, service: string): Observation {
@@ -221,18 +240,22 @@ function leaves(observation: Observation, host: string): void {
   observation.reasons.add(`no longer on ${host}`)
 }
 
-function moveOf(
-  host: string,
-  service: WantedService,
-  { presence, observation }: { readonly presence: Presence; readonly observation: Observation },
-): Move | undefined {
+interface Standing {
+  readonly presence: Presence
+  readonly observation: Observation
+  /** What of it is not as it was laid. */
+  readonly drifted: readonly string[]
+}
+
+function moveOf(host: string, service: WantedService, { presence, observation, drifted }: Standing): Move | undefined {
   const { live } = presence
   if (live !== undefined) observation.liveSomewhere = true
-  const reason = live === undefined ? 'not live yet' : whyReplace(service, presence[live])
-  if (reason === undefined) return undefined
+  const replaced = live === undefined ? 'not live yet' : whyReplace(service, presence[live])
+  const reasons = [...(replaced === undefined ? [] : [replaced]), ...drifted.map((what) => `${what} on ${host}`)]
+  if (reasons.length === 0) return undefined
 
   observation.differs = true
-  observation.reasons.add(reason)
+  for (const reason of reasons) observation.reasons.add(reason)
   const slot = live === undefined ? 'a' : otherSlot(live)
   const there = presence[slot]
   const runsAlready = there?.state === 'running' && isVersion(there, service)
@@ -298,6 +321,7 @@ function hashPlan(plan: Omit<Plan, 'hash'>, sources: ReadonlyMap<string, string>
     config,
   ])
   hash.update(`${plan.fleet}\n${plan.environment}\n${plan.goal}\n${JSON.stringify(services)}\n`)
+  if (plan.repairs !== undefined) hash.update(`${JSON.stringify(plan.repairs)}\n`)
   if (plan.leftOut !== undefined) hash.update(`${JSON.stringify(plan.leftOut.map(({ host, why }) => [host, why]))}\n`)
   // Gathered, because a call of `update` costs more than the hashing of one step.
   let lines = ''

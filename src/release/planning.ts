@@ -6,6 +6,7 @@ import type { LookedUp } from '../build/build-service.ts'
 import { configureAll, wantedServices } from './wanted.ts'
 import { changesNothing, countChanges, makePlan } from './plan.ts'
 import type { HostState, LeftOut, Plan, PlanInput } from './plan.ts'
+import { inspectorOf } from './inspect-site.ts'
 import { observe } from './fleet-state.ts'
 import type { AwayHost } from './fleet-state.ts'
 import type { Blueprint, Order, ReleaseSet, SetMember } from './records.ts'
@@ -53,7 +54,10 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
   const all = sitesOf(context, release)
   // The gate wants to know of the room on the disks: in one round trip with what runs there.
-  const [{ before, hosts, away }, disks] = await Promise.all([observe(all), disksOf(all)])
+  const [{ before, hosts, away }, disks] = await Promise.all([
+    observe(all, await inspectorOf(context, live)),
+    disksOf(all),
+  ])
   const artifacts = new Map(Object.entries(input.artifacts))
   const wanted = wantedServices({
     blueprint,
@@ -86,6 +90,9 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
     counts: countChanges(plan),
     services: plan.services.map(({ service, change, reasons }) => ({ service, change, reasons })),
   })
+  for (const { host, reasons } of plan.repairs ?? []) {
+    await emit(scope, { kind: 'note', text: `on ${host} is put right: ${reasons.join(', ')}` })
+  }
   return { nothing: changesNothing(plan) && away.length === 0, batches: batchesOf(plan, hosts) }
 
   function versionOf(name: string, inputs: string): LookedUp {

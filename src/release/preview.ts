@@ -1,5 +1,6 @@
 import type { Context } from './context.ts'
 import { observe } from './fleet-state.ts'
+import { inspectorOf } from './inspect-site.ts'
 import { makePlan } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { EnvironmentRef, Order } from './records.ts'
@@ -26,6 +27,7 @@ export async function preview(context: Context, environment: EnvironmentRef, ord
   const versions = await versionsOf(context, environment, order, found)
   const { hosts, away } = await observe(
     sites(context, environment.fleet, blueprint).filter(({ host }) => concerns(order, host.name)),
+    await inspectorOf(context, live),
   )
   const wanted = wantedServices({
     blueprint,

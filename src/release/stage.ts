@@ -52,6 +52,12 @@ export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'p
   return { plan, set, before }
 }
 
+/**
+ * What lies there already is looked at before it is started again, and laid anew where somebody has written to it. By times
+ * and sizes alone: to read all that a host has of a large fleet takes longer than the rest of a release, and who alters a
+ * file and sets its time back has rights on the host with which nothing there could be trusted. `drover hosts drift --deep`
+ * reads all.
+ */
 async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
   // What another Drover has built is not in this one's store; where it was live before, the host has it all the same.
   const parcels = Object.values(moving).map(({ artifact }): Parcel => ({
@@ -60,5 +66,13 @@ async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<
     inventory: () => scope.context.store.inventoryOf(artifact),
   }))
   const fence = await fenceAt(scope, site)
-  await site.host.uploadAll(parcels, { signal: scope.signal, shelf: site.layout.artifacts, fence })
+  const options = { signal: scope.signal, shelf: site.layout.artifacts, fence, mends: true }
+  const uploaded = await site.host.uploadAll(parcels, options)
+  for (const [index, service] of Object.keys(moving).entries()) {
+    if (uploaded[index]?.mended !== true) continue
+    await emit(scope, {
+      kind: 'note',
+      text: `${service} on ${site.host.name}: its artifact was altered, and was laid anew`,
+    })
+  }
 }

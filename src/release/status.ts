@@ -3,6 +3,9 @@ import { Refusal, formatProblem } from '../problem/problem.ts'
 import type { SlotReport } from '../runtimes/runtime.ts'
 import type { Context } from './context.ts'
 import type { EnvironmentStatus, ServiceStatus } from './control-plane.ts'
+import { hinted } from './environment-drift.ts'
+import { declarationOf, inspectSite } from './inspect-site.ts'
+import type { Declaration, InspectedSite } from './inspect-site.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { EnvironmentRef, SetMember } from './records.ts'
 import { blueprintOf, sites } from './scope.ts'
@@ -18,7 +21,12 @@ export async function environmentStatus(context: Context, environment: Environme
   const under = active === undefined ? {} : { active }
   if (live === undefined) return { fleet, environment: name, ...under, services: [], hosts: [] }
   const marks = new Map((await context.marks.of(environment)).map((mark) => [mark.host, mark]))
-  const reports = await Promise.all(sites(context, fleet, blueprintOf(live)).map((site) => siteStatus(site, live)))
+  // What a release that is under way does to the hosts would look like drift.
+  const declaration = active === undefined && live.set !== undefined ? await declarationOf(context, live) : undefined
+  const all = sites(context, fleet, blueprintOf(live))
+  const reports = await Promise.all(
+    all.map((site) => siteStatus(site, live, () => inspected(context, site, declaration))),
+  )
   return {
     fleet,
     environment: name,
@@ -35,16 +43,26 @@ export async function environmentStatus(context: Context, environment: Environme
   }
 }
 
+type Seen = Pick<InspectedSite, 'router' | 'slots'> & Partial<InspectedSite>
+
+async function inspected(context: Context, site: Site, declaration: Declaration | undefined): Promise<Seen> {
+  if (declaration !== undefined) return inspectSite(context, site, { declaration })
+  const [router, slots] = await Promise.all([
+    site.router.observe(site.host, site.root),
+    site.runtime.observe(site.host, site.root),
+  ])
+  return { router, slots }
+}
+
 async function siteStatus(
   site: Site,
   live: StoredRelease,
+  see: () => Promise<Seen>,
 ): Promise<{ host: EnvironmentStatus['hosts'][number]; services: ServiceStatus[] }> {
   const host = site.host.name
   try {
-    const [router, slots] = await Promise.all([
-      site.router.observe(site.host, site.root),
-      site.runtime.observe(site.host, site.root),
-    ])
+    const { router, slots, findings } = await see()
+    const drift = findings === undefined ? {} : { drift: hinted(findings, live, host) }
     const runs = router.live === undefined ? {} : { release: router.live.release }
     const byName = new Map(slots.map((slot) => [`${slot.service}/${slot.slot}`, slot]))
     const placed = blueprintOf(live).services.filter((service) => service.hosts.includes(host))
@@ -59,7 +77,7 @@ async function siteStatus(
       services.map(({ service, report }) => ({ port: report?.port, path: service.ready.path })),
     )
     return {
-      host: { host, reachable: true, router: router.running ? 'running' : 'stopped', ...runs },
+      host: { host, reachable: true, router: router.running ? 'running' : 'stopped', ...runs, ...drift },
       services: services.map(({ service, report, warm }, index) => ({
         service: service.name,
         host,

@@ -1,7 +1,7 @@
 import { act, raiseFence } from '../hosts/act.ts'
 import type { Operation } from '../hosts/operation.ts'
 import { Refusal } from '../problem/problem.ts'
-import type { SlotRef } from '../runtimes/runtime.ts'
+import type { SlotRef, SlotReport } from '../runtimes/runtime.ts'
 import { arrangementOf } from './arrangements.ts'
 import type { Context } from './context.ts'
 import { everywhere } from './everywhere.ts'
@@ -66,9 +66,9 @@ async function sweepSite(scope: Scope, site: Site, { live, kept, arrangement }: 
   const fence = await fenceAt(scope, site)
   // Under a new number the host throws away what commands of before have left half-made.
   await raiseFence(site.host, fence)
-  await stopWhatIsNotLive(scope, site, live)
+  const running = await stopWhatIsNotLive(scope, site, live)
   await site.router.shape(site.host, fence, routesOf(arrangement, site.host.name))
-  await forgetOldVersions(scope, site, kept)
+  await forgetOldVersions(scope, site, { kept, running })
 }
 
 /**
@@ -97,9 +97,10 @@ async function dismiss(scope: Scope, site: Site, live: StoredRelease): Promise<v
   await site.runtime.teardown(site.host, fence)
 }
 
-async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease): Promise<void> {
+/** Gives the slots that go on running. */
+async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease): Promise<readonly SlotReport[]> {
   const { live: set, slots } = await look(site)
-  if (set === undefined) return
+  if (set === undefined) return slots
   const { choices } = set
   const idle = slots.filter(
     ({ service, slot, state }) => (state === 'running' || state === 'crashed') && choices[service]?.slot !== slot,
@@ -109,11 +110,13 @@ async function stopWhatIsNotLive(scope: Scope, site: Site, live: StoredRelease):
     slot,
     drainMs: live.set?.[service]?.definition.drainMs ?? 10_000,
   }))
-  if (stops.length === 0) return
+  const others = slots.filter((slot) => !idle.includes(slot))
+  if (stops.length === 0) return others
   await site.runtime.stop(site.host, await fenceAt(scope, site), stops)
   for (const { service } of stops) {
     await scope.context.records.emit(live, { kind: 'service', service, host: site.host.name, state: 'stopped' })
   }
+  return others
 }
 
 /** The live set and those of the newest kept releases: nothing that a rollback may want is ever removed. */
@@ -129,24 +132,39 @@ export async function keptSets({ records }: Context, live: StoredRelease): Promi
   return sets
 }
 
-async function forgetOldVersions(scope: Scope, site: Site, kept: readonly ReleaseSet[]): Promise<void> {
+interface InUse {
+  readonly kept: readonly ReleaseSet[]
+  readonly running: readonly SlotReport[]
+}
+
+async function forgetOldVersions(scope: Scope, site: Site, { kept, running }: InUse): Promise<void> {
   const members = kept.flatMap((set) => Object.values(set))
   const artifacts = new Set(members.map(({ artifact }) => `${artifact.service}/${artifact.id}`))
   const configs = new Set(members.map(({ artifact, config }) => `${artifact.service}/${config}.env`))
   const listing = await site.host.run({
     program: 'find',
-    argv: [`${site.root}/artifacts`, `${site.root}/env`, '-mindepth', '2', '-maxdepth', '2', '-print0'],
+    argv: [`${site.root}/artifacts`, `${site.root}/env`, '-mindepth', '2', '-maxdepth', '2', '-printf', '%C@ %p\\0'],
   })
   const operations = listing.stdout
     .split('\0')
-    .filter((path) => path !== '')
-    .filter((path) => {
+    .filter((line) => line !== '')
+    .map((line) => ({ changedMs: 1000 * Number.parseFloat(line), path: line.slice(line.indexOf(' ') + 1) }))
+    .filter(({ changedMs, path }) => {
+      const [, service] = /\/artifacts\/([^/]+)\/\..+\.altered$/.exec(path) ?? []
+      // What was altered and laid anew is the working folder of slots that were started before.
+      if (service !== undefined)
+        return running.every((slot) => slot.service !== service || startedAfter(slot, changedMs))
       const inArtifacts = path.startsWith(`${site.root}/artifacts/`)
       const place = path.slice(`${site.root}/${inArtifacts ? 'artifacts' : 'env'}/`.length)
       // An inventory goes with the artifact beside it.
       const name = place.replace(/\/\.(.+)\.inventory$/, '/$1')
       return !(inArtifacts ? artifacts : configs).has(name)
     })
-    .map((path): Operation => ({ kind: 'remove', path }))
+    .map(({ path }): Operation => ({ kind: 'remove', path }))
   if (operations.length > 0) await act(site.host, await fenceAt(scope, site), operations)
+}
+
+/** By the clock of the host, as both times are. */
+function startedAfter({ startedAt = 0, state }: SlotReport, ms: number): boolean {
+  return state !== 'running' || startedAt > ms
 }

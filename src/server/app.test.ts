@@ -152,7 +152,7 @@ suite('the token', () => {
         assert.match(problems[0]?.hint ?? '', /DROVER_HOME/)
       }
     }
-    assert.equal(closed.length, 15)
+    assert.equal(closed.length, 16)
     assert.equal((await client.raw('/v1/health')).status, 200)
   })
 })

@@ -5,9 +5,9 @@ import { statusDocument } from '../release/documents.ts'
 import type { Serving } from './app.ts'
 import { eventStream } from './event-stream.ts'
 import type { Message } from './event-stream.ts'
-import { actorBody, environmentParams, logsQuery } from './requests.ts'
+import { actorBody, driftQuery, environmentParams, logsQuery } from './requests.ts'
 import { ACT_FAILURES, PLAIN_FAILURES, READ_FAILURES, body, json, stream } from './responses.ts'
-import { environmentSchema, logLineSchema, statusSchema } from './schemas.ts'
+import { driftSchema, environmentSchema, logLineSchema, statusSchema } from './schemas.ts'
 
 const ENVIRONMENT = '/v1/fleets/{fleet}/environments/{environment}'
 
@@ -27,6 +27,15 @@ const status = createRoute({
   summary: 'What runs where, by what the hosts say now',
   request: { params: environmentParams },
   responses: { 200: json(statusSchema, 'The status.'), ...READ_FAILURES },
+})
+
+const drift = createRoute({
+  method: 'get',
+  path: `${ENVIRONMENT}/drift`,
+  summary: 'How its hosts differ from what was declared',
+  description: 'Refused while a release is under way, whose work would look like drift. Changes nothing.',
+  request: { params: environmentParams, query: driftQuery },
+  responses: { 200: json(driftSchema, 'The drift.'), ...READ_FAILURES },
 })
 
 const logs = createRoute({
@@ -53,6 +62,7 @@ export function addEnvironmentRoutes(app: OpenAPIHono, serving: Serving): void {
     return c.json({ environments: known.map(({ fleet, environment }) => ({ fleet, environment })) }, 200)
   })
   app.openapi(status, async (c) => c.json(statusDocument(await controlPlane.status(c.req.valid('param'))), 200))
+  app.openapi(drift, async (c) => c.json(await controlPlane.drift(c.req.valid('param'), c.req.valid('query')), 200))
   app.openapi(logs, async (c) => {
     const { service, lines, follow } = c.req.valid('query')
     const controller = new AbortController()

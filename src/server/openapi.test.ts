@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from '@hono/zod-openapi'
 import type { EnvironmentStatus, LogLine } from '../release/control-plane.ts'
+import type { EnvironmentDrift } from '../release/environment-drift.ts'
 import type { PlanDocument, ReleaseDocument, StatusDocument } from '../release/documents.ts'
 import type { EventBody, Order, ReleaseEvent, Request } from '../release/records.ts'
 import type { BootstrapEvent, BootstrapPlan, HostReport } from '../release/host-operations.ts'
 import { bootstrapEventSchema, bootstrapPlanSchema, hostReportSchema } from './host-schemas.ts'
 import { requestBody } from './requests.ts'
-import { eventSchema, logLineSchema, planSchema, releaseSchema, statusSchema } from './schemas.ts'
+import { driftSchema, eventSchema, logLineSchema, planSchema, releaseSchema, statusSchema } from './schemas.ts'
 import { testingClient } from './testing-client.ts'
 
 const operation = z.object({
@@ -42,6 +43,7 @@ suite('the OpenAPI document', () => {
     )
     assert.deepEqual(told.sort(), [
       'get /v1/environments',
+      'get /v1/fleets/{fleet}/environments/{environment}/drift',
       'get /v1/fleets/{fleet}/environments/{environment}/logs',
       'get /v1/fleets/{fleet}/environments/{environment}/releases',
       'get /v1/fleets/{fleet}/environments/{environment}/releases/{number}',
@@ -115,7 +117,8 @@ test('the schemas say what the types say', () => {
     Same<z.infer<typeof requestBody>, Request>,
     Same<z.infer<typeof requestBody>['order'], Order>,
     Same<z.infer<typeof statusSchema>['services'], EnvironmentStatus['services']>,
-  ] = [true, true, true, true, true, true, true, true, true, true, true, true]
+    Same<z.infer<typeof driftSchema>, EnvironmentDrift>,
+  ] = [true, true, true, true, true, true, true, true, true, true, true, true, true]
 
   assert.ok(same.every(Boolean))
 })

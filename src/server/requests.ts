@@ -106,6 +106,10 @@ export const logsQuery = z.object({
   follow: truth,
 })
 
+export const driftQuery = z.object({
+  deep: truth.describe('Reads every file of what is live, so that one whose time was set back is found as well.'),
+})
+
 export const resumeHeaders = z.object({
   'last-event-id': written(0, Number.MAX_SAFE_INTEGER).optional().describe('Only what came after this event.'),
 })

@@ -82,6 +82,11 @@ export const planSchema = z
       .readonly()
       .optional()
       .describe('Hosts that switch one batch after the other; absent when all switch together.'),
+    repairs: z
+      .array(z.object({ host: z.string(), reasons: z.array(z.string()).readonly() }))
+      .readonly()
+      .optional()
+      .describe('What is put right on hosts besides services; absent when nothing is.'),
     services: z
       .array(
         z.object({
@@ -171,6 +176,45 @@ const serviceStatus = z.object({
     .describe("It runs another version than the live release's commit says."),
 })
 
+const driftKind = z.enum([
+  ...(['slot-down', 'slot-other', 'slot-stray', 'slot-edited', 'artifact', 'environment', 'boot'] as const),
+  ...(['unit-edited', 'unit-missing', 'unit-override', 'unit-unread', 'unit-foreign'] as const),
+  ...(['router-down', 'router-edited', 'router-set', 'helper', 'sudo'] as const),
+])
+
+const driftFinding = z
+  .object({
+    kind: driftKind.describe('What is not as it was declared.'),
+    service: z.string().optional().describe('Absent: it is of the whole host.'),
+    slot: slot.optional(),
+    what: z.string().describe('In a few words, which may follow the name of the service.'),
+    path: z.string().optional().describe('Where it is on the host.'),
+    mend: z
+      .enum(['release', 'bootstrap', 'hand'])
+      .describe('What puts it right: a release or a heal, a bootstrap of the host, or a person.'),
+    hint: z.string().describe('What to do about it.'),
+  })
+  .openapi('DriftFinding')
+
+export const driftSchema = z
+  .object({
+    fleet: z.string(),
+    environment: z.string(),
+    release: z.int().optional().describe('The live release; absent when nothing is live, and so nothing declared.'),
+    deep: z.boolean().describe('Every file of what is live was read.'),
+    hosts: z
+      .array(
+        z.object({
+          host: z.string(),
+          reachable: z.boolean(),
+          problem: z.string().optional().describe('Why it cannot be told what is there.'),
+          findings: z.array(driftFinding).readonly(),
+        }),
+      )
+      .readonly(),
+  })
+  .openapi('Drift')
+
 const hostStatus = z.object({
   host: z.string(),
   reachable: z.boolean(),
@@ -184,6 +228,11 @@ const hostStatus = z.object({
     .object({ since: z.int(), why: z.string() })
     .optional()
     .describe('It may not run what is live since that release; other hosts send it nothing until it is healed.'),
+  drift: z
+    .array(driftFinding)
+    .readonly()
+    .optional()
+    .describe('What is not as it was declared; absent while a release is under way, and where nothing can be told.'),
 })
 
 export const statusSchema = z

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { refusal } from '../problem/problem.ts'
 import type { ControlPlane, EnvironmentStatus, LogLine, LogOptions } from '../release/control-plane.ts'
+import type { DriftFinding, EnvironmentDrift } from '../release/environment-drift.ts'
 import type { EnvironmentRef, Release, ReleaseRef, Request } from '../release/records.ts'
 import { eventLog } from './testing-events.ts'
 import { playStory } from './testing-story.ts'
@@ -13,6 +14,8 @@ export interface TestingOptions {
   readonly services?: readonly string[]
   /** How long each step of a story takes. */
   readonly paceMs?: number
+  /** What every look at the host finds once something is live. */
+  readonly drift?: readonly DriftFinding[]
 }
 
 export interface TestingControlPlane extends ControlPlane {
@@ -47,6 +50,7 @@ export function testingControlPlane(options: TestingOptions = {}): TestingContro
     },
     events: (ref, { afterId = 0, signal }) => world.log.read(entryOf(world, ref).release, afterId, signal),
     status: async (environment) => statusOf(world, environment),
+    drift: async (environment, { deep }) => driftIn(options.drift ?? [], statusOf(world, environment), deep),
     environments: async () => environments.map((environment) => ({ fleet, environment })),
     logs: (environment, wanted) => logLines(world, environment, wanted),
     teardown: async (environment) => {
@@ -123,6 +127,15 @@ function statusOf(world: World, environment: EnvironmentRef): EnvironmentStatus 
     }),
     hosts: [{ host: 'local', reachable: true, router: live === undefined ? 'stopped' : 'running' }],
   }
+}
+
+function driftIn(
+  findings: readonly DriftFinding[],
+  { fleet, environment, live }: EnvironmentStatus,
+  deep: boolean,
+): EnvironmentDrift {
+  if (live === undefined) return { fleet, environment, deep, hosts: [] }
+  return { fleet, environment, release: live.number, deep, hosts: [{ host: 'local', reachable: true, findings }] }
 }
 
 async function* logLines(world: World, environment: EnvironmentRef, options: LogOptions): AsyncGenerator<LogLine> {

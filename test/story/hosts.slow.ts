@@ -39,7 +39,7 @@ describe('a fleet on hosts over SSH, with systemd', { skip, concurrency: false }
     assert.equal(after.pid, before.pid, 'the old slot was still warm')
     assert.match(await bench.shell('h1', 'systemctl is-active small-test-shop@a.service'), /^active$/m)
     const { services, hosts } = await bench.control.controlPlane.status(ENVIRONMENT)
-    assert.deepEqual(hosts, [{ host: 'h1', reachable: true, router: 'running', release: 3 }])
+    assert.deepEqual(hosts, [{ host: 'h1', reachable: true, router: 'running', release: 3, drift: [] }])
     assert.deepEqual(
       services.map(({ service, host, state }) => `${service} on ${host}: ${state}`),
       ['config on h1: ready', 'gateway on h1: ready', 'jobs on h1: ready', 'shop on h1: ready'],

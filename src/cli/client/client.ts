@@ -7,6 +7,7 @@ import type {
   HostReport,
   LookOptions,
 } from '../../release/host-operations.ts'
+import type { EnvironmentDrift } from '../../release/environment-drift.ts'
 import type { EnvironmentRef, ReleaseEvent, ReleaseRef, Request } from '../../release/records.ts'
 import type { DeclaredHost } from '../../manifest/declared-hosts.ts'
 import { ConnectionLost, ask, askFor, failureFrom } from './http.ts'
@@ -34,6 +35,7 @@ export interface Client {
     options: { readonly afterId?: number; readonly signal?: AbortSignal },
   ): AsyncGenerator<ReleaseEvent>
   status(environment: EnvironmentRef): Promise<StatusDocument>
+  drift(environment: EnvironmentRef, options: { readonly deep: boolean }): Promise<EnvironmentDrift>
   environments(): Promise<readonly EnvironmentRef[]>
   logs(environment: EnvironmentRef, wanted: LogsWanted): AsyncGenerator<LogLine>
   teardown(environment: EnvironmentRef, actor: string): Promise<void>
@@ -58,6 +60,7 @@ export function clientOf(endpoint: Endpoint): Client {
       (await get<{ releases: ReleaseDocument[] }>(`${pathOf(environment)}/releases?limit=${limit}`)).releases,
     events: (release, options) => releaseEvents(endpoint, release, options),
     status: (environment) => get(`${pathOf(environment)}/status`),
+    drift: (environment, { deep }) => get(`${pathOf(environment)}/drift?deep=${deep}`),
     environments: async () => (await get<{ environments: EnvironmentRef[] }>('/v1/environments')).environments,
     logs: (environment, wanted) => logLines(endpoint, environment, wanted),
     teardown: async (environment, actor) => {

@@ -4,7 +4,13 @@ import { nearMiss } from '../../problem/near-miss.ts'
 import { usage } from '../cli.ts'
 import { EXIT, exitCodesHelp } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import type { HealOptions, HostsAddOptions, HostsBootstrapOptions, HostsCheckOptions } from '../options.ts'
+import type {
+  DriftOptions,
+  HealOptions,
+  HostsAddOptions,
+  HostsBootstrapOptions,
+  HostsCheckOptions,
+} from '../options.ts'
 import { environmentOption } from './act.ts'
 import type { Act } from './act.ts'
 
@@ -13,9 +19,9 @@ export function declareHostCommands(program: Command, act: Act): void {
   program.commandsGroup('Hosts:')
   const hosts = program
     .command('hosts')
-    .summary('add servers, look at them, make them ready, heal them')
+    .summary('add servers, look at them, make them ready, heal them, find drift')
     .description(
-      'Add servers to drover.yaml, look at them, make them ready for releases, and heal those that were away.',
+      'Add servers to drover.yaml, look at them, make them ready for releases, heal those that were away, and find what is not as it was declared.',
     )
     .helpCommand(false)
     .usage('<command>')
@@ -87,6 +93,20 @@ export function declareHostCommands(program: Command, act: Act): void {
     .action(
       act(async (cli, first: string | undefined, second: string | undefined, options: HealOptions) =>
         (await import('../commands/hosts-heal.ts')).healHost(cli, [first, second], options),
+      ),
+    )
+  hosts
+    .command('drift [environment]')
+    .summary('tell what of the hosts is not as the live release has it')
+    .description(
+      'Tell what of the hosts is not as the live release has it: slots, artifacts, environments, units, the router, what boots. Changes nothing.',
+    )
+    .addOption(environmentOption())
+    .option('--deep', 'read every file of what is live; without it only those that somebody has written to since')
+    .addHelpText('after', exitCodesHelp(EXIT.refused, EXIT.drifted))
+    .action(
+      act(async (cli, environment: string | undefined, options: DriftOptions) =>
+        (await import('../commands/hosts-drift.ts')).hostsDrift(cli, environment, options),
       ),
     )
 }

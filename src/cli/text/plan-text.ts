@@ -23,7 +23,7 @@ export function planText(
   const total = `+ ${number(counts.add)} to add, ~ ${number(counts.change)} to change, - ${number(counts.remove)} to remove, = ${number(counts.same)} unchanged`
   const nothing = `${paints.green('=')} ${paints.bold('nothing changed')}: ${plan.fleet}/${plan.environment} runs exactly this already`
   const verdict = changes(plan) ? [total, paints.dim(`plan ${plan.hash}`)] : [nothing]
-  const hosts = [...leftOut(plan, paints), ...batches(plan)].map((line) => fit(line, width))
+  const hosts = [...leftOut(plan, paints), ...repairs(plan, paints), ...batches(plan)].map((line) => fit(line, width))
   const gap = (before: readonly string[]): string[] => (before.length > 0 ? [''] : [])
   return [...lines, ...gap(lines), ...hosts, ...gap(hosts), ...verdict].join('\n')
 }
@@ -34,6 +34,10 @@ function leftOut({ leftOut: hosts = [] }: PlanDocument, { yellow, red }: Paint):
       ? red(`✗ host ${host} is away, so this is refused: ${oneLine(detail ?? 'no answer')}`)
       : yellow(`! host ${host} is left out, and is sent nothing until it is healed`),
   )
+}
+
+function repairs({ repairs: hosts = [] }: PlanDocument, { yellow }: Paint): string[] {
+  return hosts.map(({ host, reasons }) => `${yellow('~')} host ${host}: ${reasons.map(oneLine).join(', ')}`)
 }
 
 function batches({ batches: all = [] }: PlanDocument): string[] {

@@ -1,8 +1,9 @@
 import type { ReleaseDocument, StatusDocument } from '../../release/documents.ts'
+import { findingText } from './drift-text.ts'
 import type { Paint } from './paint.ts'
 import { table } from './table.ts'
 import type { Cell } from './table.ts'
-import { age, moment } from './time.ts'
+import { age, counted, moment } from './time.ts'
 import { fit, oneLine } from './width.ts'
 
 export interface StatusTextOptions {
@@ -48,10 +49,10 @@ function hostTrouble(
   { red, yellow }: Paint,
 ): string[] {
   const problem = host.problem === undefined ? '' : `: ${oneLine(host.problem)}`
-  const { behind } = host
+  const { behind, drift } = host
   return [
     ...(host.reachable ? [] : [red(`✗ host ${host.host} cannot be reached${problem}`)]),
-    ...(host.reachable && live !== undefined && host.router === 'stopped'
+    ...(host.reachable && live !== undefined && host.router === 'stopped' && drift === undefined
       ? [red(`✗ the router on host ${host.host} is stopped`)]
       : []),
     // A release that healed the host has a higher number than the live one.
@@ -65,6 +66,22 @@ function hostTrouble(
             `! host ${host.host} ${oneLine(behind.why)}: others send it nothing until \`drover hosts heal ${environment} ${host.host}\``,
           ),
         ]),
+    ...driftLines(host, environment).map(yellow),
+  ]
+}
+
+/** One screen has room for so many of a host. */
+const SHOWN_FINDINGS = 8
+
+function driftLines({ host, drift = [] }: StatusDocument['hosts'][number], environment: string): string[] {
+  if (drift.length === 0) return []
+  const head = `! host ${host} has drifted, ${counted(drift.length, 'finding')}: \`drover hosts drift ${environment}\` tells what to do`
+  const shown = drift.slice(0, drift.length > SHOWN_FINDINGS ? SHOWN_FINDINGS - 1 : SHOWN_FINDINGS)
+  const more = drift.length - shown.length
+  return [
+    head,
+    ...shown.map((finding) => `    ${findingText(finding)}`),
+    ...(more === 0 ? [] : [`    and ${more} more`]),
   ]
 }
 

@@ -128,7 +128,7 @@ async function writeService(folder: string, service: string, behaviour: Behaviou
   await writeFile(join(place, 'server.js'), SERVER)
 }
 
-/** A service as any team might write it: finishes what it has when it is told to stop. */
+/** A service as any team might write it: finishes what it has when it is told to stop, and trusts its SETTINGS. */
 const SERVER = `
 const http = require('node:http')
 const fs = require('node:fs')
@@ -136,6 +136,8 @@ const behaviour = require('./behaviour.json')
 const { PORT, HOST, DROVER_SERVICE, DROVER_SLOT, JOURNAL, CONFIG_URL, DROVER_SET } = process.env
 for (let line = 0; line < (behaviour.printsMegabytes ?? 0) * 1024; line++) fs.writeSync(1, 'x'.repeat(1023) + '\\n')
 if (behaviour.start === 'exit') { console.error('cannot start: behaviour says exit'); process.exit(3) }
+const settings = JSON.parse(process.env.SETTINGS ?? '[]')
+if (settings.length > 100) throw new Error('more settings than there is room for')
 const note = (what) => fs.appendFileSync(JOURNAL, JSON.stringify({ what, pid: process.pid, at: Date.now(), version: behaviour.version }) + '\\n')
 let asked = 0, ready = false, seenConfig
 const server = http.createServer((request, response) => {

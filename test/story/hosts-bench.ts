@@ -8,6 +8,7 @@ import { DEPLOY_USER } from '../../lab/ready-host.ts'
 import { openControlPlane } from '../../src/drivers.ts'
 import type { OpenedControlPlane } from '../../src/drivers.ts'
 import type { Host } from '../../src/hosts/host.ts'
+import type { FaultPoints } from '../../src/journal/faults.ts'
 import type { Order } from '../../src/release/records.ts'
 import { makeSmallFleet } from '../fleet/small-fleet.ts'
 import type { SmallFleet } from '../fleet/small-fleet.ts'
@@ -36,11 +37,12 @@ export interface HostsBenchOptions {
   readonly machines: readonly LabHost[]
   readonly placed?: Readonly<Record<string, string>>
   readonly watch?: string
+  readonly faults?: FaultPoints
 }
 
 export async function hostsBench(
   t: TestContext,
-  { machines, placed = {}, watch = '500ms' }: HostsBenchOptions,
+  { machines, placed = {}, watch = '500ms', faults }: HostsBenchOptions,
 ): Promise<HostsBench> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-hosts-'))
   // As root the embedded server runs as another user; behind closed folders its data would lie elsewhere and stay.
@@ -51,7 +53,11 @@ export async function hostsBench(
   await writeFile(configFile, machines.map((machine) => sshConfiguration(machine, DEPLOY_USER)).join(''))
   const fleet = await makeSmallFleet({ folder: join(folder, 'repository'), journal: '/dev/null', watch, warm: '10m' })
   await fleet.rewrite((manifest) => onHosts(manifest, machines, placed))
-  const control = await openControlPlane({ ...optionsFor(home), ssh: { configFile, connectTimeoutSeconds: 5 } })
+  const control = await openControlPlane({
+    ...optionsFor(home),
+    ssh: { configFile, connectTimeoutSeconds: 5 },
+    ...(faults === undefined ? {} : { faults }),
+  })
   const hosts = new Map<string, Host>()
   t.after(async () => {
     try {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Host, Probe, ProbeAnswer } from '../../src/hosts/host.ts'
 import { printingHost } from '../../src/hosts/printing/printing-host.ts'
 import { memoryEngine } from '../../src/journal/memory/memory-engine.ts'
@@ -92,9 +93,9 @@ export async function severalHosts(options: SeveralHostsOptions): Promise<Severa
 
   async function ended({ number }: ReleaseRef): Promise<StoredRelease> {
     const id = `shop/test/${number}`
-    while ((await engine.result(id)) === undefined) await nextTurn()
+    while ((await engine.result(id)) === undefined) await delay(1)
     const release = await records.find({ ...ENVIRONMENT, number })
-    if (release.outcome === 'kept') while ((await engine.result(`${id}/sweep`)) === undefined) await nextTurn()
+    if (release.outcome === 'kept') while ((await engine.result(`${id}/sweep`)) === undefined) await delay(1)
     return release
   }
 
@@ -306,8 +307,4 @@ function said({ argv }: Command): { stdout: string } | undefined {
 
 function failed(error: string): ProbeAnswer {
   return { status: undefined, body: '', error, durationMs: 0 }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

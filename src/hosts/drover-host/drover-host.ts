@@ -92,13 +92,20 @@ export function explainHelper(host: string, error: unknown): unknown {
 function helperRefused(host: string, kind: string, what: string): Refusal {
   const at = `host ${host}`
   if (kind === 'foreign') {
-    const hint = 'Give the fleet or the environment another name, or take the unit over with `drover adopt`.'
-    return refusal('hosts/foreign-unit', at, what, hint)
+    return refusal('hosts/foreign-unit', at, what, adoptHint(what))
   }
   if (kind === 'root') {
     return refusal('hosts/root-not-allowed', at, what, `Run: drover hosts bootstrap ${host}, which allows it.`)
   }
   return refusal(`hosts/helper-${kind}`, at, `${HELPER_PATH} refused: ${what}`, bootstrapHint(host))
+}
+
+function adoptHint(what: string): string {
+  const [unit] = what.split(' ')
+  return (
+    'Give the fleet or the environment another name. Or let Drover adopt it: stop what runs of it, put it aside ' +
+    `(sudo mv ${unit} /var/backups/, then sudo systemctl daemon-reload), and the next release lays its own.`
+  )
 }
 
 function bootstrapHint(host: string): string {

@@ -3,6 +3,18 @@ import type { Cut } from './net.ts'
 import { severalHosts } from './several-hosts.ts'
 import { HOSTS, MANIFEST, ONE, TWO, marked, versionsAnswering, versionsOn } from './shop.ts'
 
+/** Each of these fleets is in memory and waits for the clock most of the time. */
+const AT_ONCE = 8
+
+/** Some side by side; the first that fails ends it. */
+export async function each<T>(cases: readonly T[], carryOut: (one: T) => Promise<void>): Promise<void> {
+  const left = cases.values()
+  const lane = async (): Promise<void> => {
+    for (const one of left) await carryOut(one)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, lane))
+}
+
 /** Every place at which a host can be lost in a second release, or in its sweep. */
 export async function allCuts(): Promise<Cut[]> {
   const trial = await severalHosts({ manifest: MANIFEST })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { allCuts, blink, crash, loseHost } from './lost-host.ts'
+import { allCuts, blink, crash, each, loseHost } from './lost-host.ts'
 import { severalHosts } from './several-hosts.ts'
 import { HOSTS, MANIFEST, ONE, TWO, versionsOn } from './shop.ts'
 
@@ -57,17 +57,17 @@ describe('a release to several hosts', () => {
 
 describe('in the middle of a release to several hosts', () => {
   it(`a host may be lost (SEED=${seed})`, async () => {
-    for (const cut of sample(await allCuts())) await loseHost(cut)
+    await each(sample(await allCuts()), loseHost)
   })
 
   it(`a connection may be lost (SEED=${seed})`, async () => {
-    for (const cut of sample(await allCuts())) await blink(cut)
+    await each(sample(await allCuts()), blink)
   })
 
   it(`Drover may die, and what it had under way go on (SEED=${seed})`, async () => {
     const moments = Array.from({ length: 90 }, (_, asked) => asked)
-    for (const moment of sample(moments)) await crash(moment, false)
-    for (const moment of sample(moments).slice(0, SAMPLES / 2)) await crash(moment, true)
+    await each(sample(moments), (moment) => crash(moment, false))
+    await each(sample(moments).slice(0, SAMPLES / 2), (moment) => crash(moment, true))
   })
 })
 

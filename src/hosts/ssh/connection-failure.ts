@@ -1,5 +1,4 @@
-import { refusal } from '../../problem/problem.ts'
-import type { Refusal } from '../../problem/problem.ts'
+import { Refusal, refusal } from '../../problem/problem.ts'
 
 /** What is known of a connection that did not come about. */
 export interface Failed {
@@ -86,6 +85,13 @@ export function connectionRefusal(failed: Failed): Refusal {
     return refusal('hosts/ssh-failed', at, what, `Does \`${failed.tryIt} true\` work by hand?`)
   }
   return refusal(cause.code, at, `${failed.destination}: ${cause.what} (${said})`, cause.hint(failed))
+}
+
+const PASSING: ReadonlySet<string> = new Set(['hosts/unreachable', 'hosts/ssh-failed'])
+
+/** A Refusal of a host that may answer the next time. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof Refusal && error.problems.some(({ code }) => PASSING.has(code))
 }
 
 /** Whether it was the host's key; then a second try with `-v` tells the fingerprint. */

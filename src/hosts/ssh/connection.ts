@@ -42,6 +42,8 @@ export interface Connection {
    * commands for a dead host need not each wait for it.
    */
   enter(): Promise<Entry>
+  /** The host has answered since it was last found to be unreachable. */
+  hasAnswered(): boolean
   /** Why ssh gave up, from what it said; asks it once more for the fingerprint of a key that it does not know. */
   explain(said: string): Promise<Refusal>
   close(): Promise<void>
@@ -68,6 +70,7 @@ export function connection(options: SshOptions): Connection {
   }
   const place = socketPlace(options.folder)
   let connected = false
+  let answered = false
   let leading: Promise<Refusal | undefined> | undefined
 
   function command(
@@ -103,11 +106,13 @@ export function connection(options: SshOptions): Connection {
     return {
       begun() {
         connected = true
+        answered = true
         leading = undefined
         done()
       },
       left(why) {
         lost(why)
+        if (why instanceof Refusal) answered = false
         if (leading === mine) leading = undefined
         done(why instanceof Refusal ? why : undefined)
       },
@@ -150,7 +155,7 @@ export function connection(options: SshOptions): Connection {
     return run({ program: 'ssh', argv, summary: `ssh -O ${order}` }, { timeoutMs: 10_000 })
   }
 
-  return { options, command: (login) => command([login]), control, enter, explain, close }
+  return { options, command: (login) => command([login]), control, enter, hasAnswered: () => answered, explain, close }
 }
 
 function userOptions({ configFile, port }: SshOptions): string[] {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal, refusal } from '../../problem/problem.ts'
 import type { Command, Outcome, RunOptions } from '../host.ts'
 import { Secret } from '../../secrets/secret.ts'
+import { mayPass } from './connection-failure.ts'
 import type { Connection, Entry } from './connection.ts'
 import { between, markedOutput, shorten } from './marked-output.ts'
 import type { MarkedOutput } from './marked-output.ts'
@@ -34,12 +35,25 @@ export interface Feed {
   readonly packer?: 'zstd' | 'gzip'
 }
 
-/** One command over the connection, in one round trip. See {@link Outcome} for every way it can end. */
+/**
+ * One command over the connection, in one round trip. See {@link Outcome} for every way it can end. A host that has answered
+ * before and cannot be reached is tried once more: a line that loses packets is no host that is away.
+ */
 export async function runInSession(
   connection: Connection,
   command: Command,
   options: SessionOptions = {},
 ): Promise<Outcome> {
+  const isKnown = connection.hasAnswered()
+  try {
+    return await runOnce(connection, command, options)
+  } catch (error) {
+    if (!isKnown || !mayPass(error)) throw error
+    return runOnce(connection, command, options)
+  }
+}
+
+async function runOnce(connection: Connection, command: Command, options: SessionOptions): Promise<Outcome> {
   const started = performance.now()
   if (options.signal?.aborted === true) {
     return { ...EMPTY, failure: 'aborted', durationMs: performance.now() - started }

@@ -5,7 +5,7 @@ import type { Service } from '../manifest/fleet.ts'
 import type { Repository } from '../source/repository.ts'
 import type { Context } from './context.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { Blueprint } from './records.ts'
+import type { Blueprint, SetMember } from './records.ts'
 import { blueprintOf, emit, enter } from './scope.ts'
 import type { Scope } from './scope.ts'
 import { tellingFailure } from './service-failure.ts'
@@ -41,13 +41,40 @@ export async function build(
   { service: name, commit }: { readonly service: string; readonly commit: string },
 ): Promise<Built> {
   const release = await enter(scope, 'build')
+  const order = await orderFor(scope, release, { name, commit })
+  await emit(scope, { kind: 'service', service: name, state: 'building' })
+  const { artifact, how, durationMs } = await tellingFailure(scope, { service: name }, () => buildService(order))
+  await emit(scope, { kind: 'service', service: name, state: how, ms: Math.round(durationMs) })
+  return { artifact }
+}
+
+/**
+ * Builds a member of a set again where this Drover's store lacks it: another one built it, and died or went away before every
+ * host had it. The artifact is in the store afterwards, unless the same commit gives something else by now.
+ */
+export async function haveInStore(scope: Scope, { artifact, release: number }: SetMember): Promise<void> {
+  const { service: name, id } = artifact
+  if ((await scope.context.store.get(name, id)) !== undefined) return
+  const maker = await scope.context.records.find({ ...scope.ref, number })
+  if (maker.commit === undefined) return
+  const order = await orderFor(scope, maker, { name, commit: maker.commit })
+  const { how } = await tellingFailure(scope, { service: name }, () => buildService(order))
+  // Told once, though every host that lacks it asks for it.
+  const text = `${name} was built again: what another Drover has built is not in the store of this one`
+  if (how === 'built') await emit(scope, { kind: 'note', text })
+}
+
+async function orderFor(
+  scope: Scope,
+  release: StoredRelease,
+  { name, commit }: { readonly name: string; readonly commit: string },
+): Promise<BuildOrder> {
   const blueprint = blueprintOf(release)
   const service = blueprint.services.find((candidate) => candidate.name === name)!
   const repository = await repositoryOf(scope, release)
   const trees = await repository.trees(commit, pathsOf(service, blueprint))
-  await emit(scope, { kind: 'service', service: name, state: 'building' })
   let lines = 0
-  const order: BuildOrder = {
+  return {
     ...question(scope.context, service, blueprint, trees),
     checkout: (folder, options) => repository.checkout(commit, folder, options),
     signal: scope.signal,
@@ -56,9 +83,6 @@ export async function build(
       if (lines++ < SHOWN_LINES) emit(scope, { kind: 'output', service: name, line }).catch(() => undefined)
     },
   }
-  const { artifact, how, durationMs } = await tellingFailure(scope, { service: name }, () => buildService(order))
-  await emit(scope, { kind: 'service', service: name, state: how, ms: Math.round(durationMs) })
-  return { artifact }
 }
 
 function repositoryOf(scope: Scope, release: StoredRelease): Promise<Repository> {

@@ -1,5 +1,6 @@
 import type { Parcel } from '../hosts/host.ts'
 import { arrangementsOf } from './arrangements.ts'
+import { haveInStore } from './build.ts'
 import { layEnvironments } from './environment-files.ts'
 import type { StoredRelease } from './record-store.ts'
 import type { ReleaseSet } from './records.ts'
@@ -60,10 +61,11 @@ export function planned(release: StoredRelease): Required<Pick<StoredRelease, 'p
  */
 async function uploadAll(scope: Scope, site: Site, moving: ReleaseSet): Promise<void> {
   // What another Drover has built is not in this one's store; where it was live before, the host has it all the same.
-  const parcels = Object.values(moving).map(({ artifact }): Parcel => ({
-    folder: () => scope.context.store.folderOf(artifact),
-    target: site.layout.artifact(artifact.service, artifact.id),
-    inventory: () => scope.context.store.inventoryOf(artifact),
+  const { store } = scope.context
+  const parcels = Object.values(moving).map((member): Parcel => ({
+    folder: () => haveInStore(scope, member).then(() => store.folderOf(member.artifact)),
+    target: site.layout.artifact(member.artifact.service, member.artifact.id),
+    inventory: () => haveInStore(scope, member).then(() => store.inventoryOf(member.artifact)),
   }))
   const fence = await fenceAt(scope, site)
   const options = { signal: scope.signal, shelf: site.layout.artifacts, fence, mends: true }

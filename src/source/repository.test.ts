@@ -366,6 +366,14 @@ describe('history', () => {
     assert.equal(await repository.contains(first, first), true)
   })
 
+  it('gets a commit that was pushed, and named by somebody else, since its last fetch', async () => {
+    origin.commit({ a: '1' })
+    const repository = await open()
+    const pushed = origin.commit({ a: '2' })
+
+    assert.equal((await repository.read(pushed, 'a')), '2')
+  })
+
   it('names a commit that is not there', async () => {
     const id = origin.commit({ a: '1' })
     const repository = await open()

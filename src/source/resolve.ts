@@ -45,8 +45,12 @@ async function branchTip(mirror: Mirror, ref: string, name: string): Promise<Com
   return { ...commit, branch: name }
 }
 
-/** Refuses, all at once, ids that are not commits of the mirror: a branch was force-pushed, or the id is of elsewhere. */
+/**
+ * Refuses, all at once, ids that are not commits of the repository: a branch was force-pushed, or the id is of elsewhere. What
+ * another Drover has fetched need not be in this mirror yet.
+ */
 export async function requireCommits(mirror: Mirror, ids: readonly string[]): Promise<void> {
+  if ((await unseen(mirror, ids)).some(isId)) await mirror.fetch()
   const missing = await missingCommits(mirror, ids)
   if (missing.length > 0) {
     throw unknownCommit(missing.join(', '))
@@ -55,13 +59,14 @@ export async function requireCommits(mirror: Mirror, ids: readonly string[]): Pr
 
 /** Those of the ids that the mirror does not hold, even after it has checked itself. */
 export async function missingCommits(mirror: Mirror, ids: readonly string[]): Promise<string[]> {
-  const look = async (): Promise<string[]> => {
-    const asked = ids.filter((id) => isId(id) && !mirror.found.has(id))
-    if (asked.length > 0) for (const id of (await lookUp(mirror, asked)).filter(isId)) mirror.found.add(id)
-    return ids.filter((id) => !mirror.found.has(id))
-  }
-  const missing = await look()
-  return missing.length > 0 && (await mirror.heal()) ? look() : missing
+  const missing = await unseen(mirror, ids)
+  return missing.length > 0 && (await mirror.heal()) ? unseen(mirror, ids) : missing
+}
+
+async function unseen(mirror: Mirror, ids: readonly string[]): Promise<string[]> {
+  const asked = ids.filter((id) => isId(id) && !mirror.found.has(id))
+  if (asked.length > 0) for (const id of (await lookUp(mirror, asked)).filter(isId)) mirror.found.add(id)
+  return ids.filter((id) => !mirror.found.has(id))
 }
 
 /** A full ref name, so that it is not looked for a second time as anything else. */

@@ -371,7 +371,7 @@ describe('history', () => {
     const repository = await open()
     const pushed = origin.commit({ a: '2' })
 
-    assert.equal((await repository.read(pushed, 'a')), '2')
+    assert.equal(await repository.read(pushed, 'a'), '2')
   })
 
   it('names a commit that is not there', async () => {

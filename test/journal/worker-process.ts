@@ -35,6 +35,8 @@ export type Question =
       readonly key?: string
     }
   | { readonly ask: 'stranded' }
+  /** Its clock is set back. */
+  | { readonly ask: 'set-back'; readonly ms: number }
   | { readonly ask: 'shutdown' }
 
 export interface Answer {
@@ -67,6 +69,7 @@ async function work(orders: Orders): Promise<void> {
     if (question.ask === 'cancel') return engine.cancel(question.id)
     if (question.ask === 'result') return engine.result(question.id)
     if (question.ask === 'stranded') return engine.strandedWorkflows()
+    if (question.ask === 'set-back') return setBack(question.ms)
     if (question.ask === 'shutdown') return engine.shutdown()
     return engine.send(question.id, question.topic, question.message, question.key)
   }
@@ -78,6 +81,11 @@ async function work(orders: Orders): Promise<void> {
     )
   })
   process.send?.({ number: 0, value: 'ready' } satisfies Answer)
+}
+
+async function setBack(ms: number): Promise<void> {
+  const now = Date.now
+  Date.now = () => now() - ms
 }
 
 process.once('disconnect', () => process.exit(1))

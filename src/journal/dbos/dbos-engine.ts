@@ -9,6 +9,7 @@ import type { Engine, Run, Settled, Workflow } from '../engine.ts'
 import { describeFailure } from '../failure.ts'
 import { type FaultPoints, NO_FAULTS } from '../faults.ts'
 import { DEFAULT_RECOVERIES, type Definition, type Origin } from '../definition.ts'
+import { keepDispatching } from './dispatch.ts'
 import { pause } from './endings.ts'
 import { type Lease, Membership } from './membership.ts'
 import { DbosRun, type Registered } from './run.ts'
@@ -55,6 +56,7 @@ interface Launched {
   readonly database: Database
   readonly membership: Membership
   readonly worker: Worker
+  readonly endDispatch: () => void
 }
 
 class JournalEngine implements DbosEngine {
@@ -94,7 +96,7 @@ class JournalEngine implements DbosEngine {
         onTrouble: (message) => log({ level: 'warn', message }),
       })
       const worker = new Worker({ membership, tables: new Tables(database.pool, membership), faults, log })
-      this.#launched = { database, membership, worker }
+      this.#launched = { database, membership, worker, endDispatch: keepDispatching() }
       for (const definition of this.#definitions) this.#register(definition, worker)
       configure({ url, executor: executor.id, onLog: log })
       await oneAtATime(database.pool, () => DBOS.launch())
@@ -152,6 +154,7 @@ class JournalEngine implements DbosEngine {
     if (launched === undefined) return
     await launched.worker.close(GRACE_MS)
     await DBOS.shutdown({ deregister: true })
+    launched.endDispatch()
     await launched.membership.leave()
     await launched.database.close()
   }

@@ -55,6 +55,16 @@ describe('takeover', () => {
     assert.deepEqual(end, { status: 'done', value: { n: 'done' } })
   })
 
+  it('begins what is queued after its own clock was set back', async () => {
+    const worker = await rehearsal.spawn('worker').ready()
+    await worker.ask({ ask: 'set-back', ms: 3_600_000 })
+    await delay(1_000)
+
+    await worker.start('release', 'h1', [{ key: 'n', needs: [], input: { host: 'web', steps: [0] } }], 'lane')
+
+    assert.deepEqual(await rehearsal.settled('h1'), { status: 'done', value: { n: 'done' } })
+  })
+
   it('lets a paused worker do nothing once it wakes', async (t) => {
     const [zombie, heir] = [rehearsal.spawn('zombie'), rehearsal.spawn('heir')]
     await Promise.all([zombie.ready(), heir.ready()])

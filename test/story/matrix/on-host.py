@@ -82,10 +82,21 @@ def processes():
                 slot = {"service": group[1], "slot": group[2]} if group else {}
                 services.append({"pid": int(name), "folder": folder, "version": version_in(folder), **slot})
             elif user == "drover" and title and not re.match(r"nginx|sshd|\(sd-pam\)|/lib/systemd", title):
-                commands.append(f"{name} {title[:200]}")
-        except (OSError, KeyError):
+                parent = int((text(f"/proc/{name}/stat") or "").rsplit(")", 1)[1].split()[1])
+                commands.append((int(name), parent, title))
+        except (OSError, KeyError, IndexError):
             continue
-    return services, commands, masters
+    return services, beside_keepers(commands), masters
+
+
+def beside_keepers(commands):
+    """
+    All but those that keep a tunnel's socket, with the shell around each and its sleep: that changes nothing, and when its
+    other end is gone it leaves by itself after 15 seconds (KEEP in src/hosts/ssh/passage.ts).
+    """
+    keepers = {pid: parent for pid, parent, title in commands if "name=$2 part=$3 own=" in title}
+    others = [each for each in commands if each[0] not in keepers and each[1] not in keepers]
+    return [f"{pid} {title[:200]}" for pid, _, title in others if pid not in keepers.values()]
 
 
 def wanted():

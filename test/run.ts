@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import type { TestEvent } from 'node:test/reporters'
 import { buildBaseTree } from '../lab/base-tree.ts'
@@ -10,29 +10,33 @@ import { whatIsMissing } from '../lab/needs.ts'
 import closingLine from './closing-line.ts'
 
 /**
- * The whole suite: format, lint and types, then the fast tests side by side, then the slow ones one file at a time,
- * since those fill two cores by themselves. `node test/run.ts fast` leaves the slow ones out, `node test/run.ts lab` runs
- * what is slow and needs the lab, the long ones too. Where the lab cannot run, its tests are left out, or fail where
- * DROVER_LAB=required. Ends with one line of totals.
+ * The whole suite: format, lint and types, then the fast tests side by side, then the slow ones two at a time.
+ * `node test/run.ts fast` leaves the slow ones out, `node test/run.ts lab` runs those that need the lab. Where the lab
+ * cannot run, its tests are left out, or fail where DROVER_LAB=required. Ends with one line of totals.
  */
 const SLOW = '{src,test,bench,demo,lab}/**/*.slow.ts'
-/** Minutes each. With them the whole suite takes longer than CI's half hour. */
-const LONG = [
-  'src/release/bootstrap-*.slow.ts',
-  'src/routers/nginx/on-lab-host.slow.ts',
-  'src/routers/nginx/over-hosts.slow.ts',
-  'src/runtimes/systemd/inspect.slow.ts',
-  'src/runtimes/systemd/systemd-faults.slow.ts',
-  'test/release/several-hosts.slow.ts',
-  'test/story/hosts-*.slow.ts',
-  'test/story/matrix/matrix.slow.ts',
-  'test/story/several-hosts.slow.ts',
+/** Each of them waits about half of its time. */
+const AT_ONCE = 2
+const SHOWN_FILES = 30
+const LONGEST = [
+  'crash.slow',
+  'matrix.slow',
+  'test/story/',
+  'runtimes/',
+  'bootstrap',
+  'routers/',
+  'ssh/',
+  'drover-host',
 ]
 const ON_LAB = [
   'lab/*.slow.ts',
   'src/hosts/drover-host/*.slow.ts',
+  'src/release/bootstrap-*.slow.ts',
+  'src/routers/nginx/o*-host*.slow.ts',
   'src/runtimes/systemd/*.slow.ts',
-  'test/story/hosts.slow.ts',
+  'test/story/hosts*.slow.ts',
+  'test/story/matrix/matrix.slow.ts',
+  'test/story/several-hosts.slow.ts',
 ]
 const root = join(import.meta.dirname, '..')
 const checks = [
@@ -47,6 +51,10 @@ process.env['NODE_COMPILE_CACHE'] ??= join(root, '.cache/compiled')
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
 const part = process.argv[2]
+const missing = part === 'fast' ? [] : await whatIsMissing()
+if (missing.length > 0) sayWithoutLab(missing)
+// It waits for Debian's mirror most of the time.
+const lab = part === 'fast' || missing.length > 0 ? undefined : buildLab()
 for (const [name, program, args] of part === 'lab' ? [] : checks) {
   const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', program), args, {
     cwd: root,
@@ -62,20 +70,9 @@ for (const [name, program, args] of part === 'lab' ? [] : checks) {
 if (part !== 'lab')
   await suite('fast tests', find(['{src,test,bench,demo,lab}/**/*.test.ts']), 2 * availableParallelism())
 if (part !== 'fast') {
-  const missing = await whatIsMissing()
-  if (missing.length === 0) await buildLab()
-  else sayWithoutLab(missing)
-  const long = new Set(find(LONG))
-  if (part === 'lab') await suite('tests on hosts of the lab', find([...ON_LAB, ...LONG]), 1)
-  else {
-    const files = find([SLOW])
-    await suite(
-      'slow tests',
-      files.filter((file) => !long.has(file)),
-      1,
-    )
-    process.stdout.write(`left to make lab-test: ${files.filter((file) => long.has(file)).length} long files\n`)
-  }
+  await lab
+  const name = part === 'lab' ? 'tests on hosts of the lab' : 'slow tests'
+  await suite(name, longestFirst(find(part === 'lab' ? ON_LAB : [SLOW])), AT_ONCE)
   if (missing.length === 0) await sweepLabs()
 }
 
@@ -83,7 +80,7 @@ const { passed, failed, skipped } = totals
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 
-/** Before the tests, so that none of them is the one that waits for it. */
+/** Before the slow tests, so that none of them is the one that waits for it. */
 async function buildLab(): Promise<void> {
   try {
     await buildBaseTree((line) => process.stdout.write(`${line}\n`))
@@ -104,6 +101,12 @@ function find(patterns: readonly string[]): string[] {
   return [...new Set(globSync([...patterns], { cwd: root, exclude: ['**/node_modules/**'] }))].sort()
 }
 
+/** What takes minutes is not left to the end, where one core would have nothing else to do. */
+function longestFirst(files: readonly string[]): string[] {
+  const place = (file: string): number => LONGEST.findIndex((part) => file.includes(part)) + 1 || LONGEST.length + 1
+  return files.toSorted((one, other) => place(one) - place(other))
+}
+
 async function suite(name: string, files: readonly string[], concurrency: number): Promise<void> {
   process.stdout.write(`${name}: ${files.length} files\n`)
   const events = run({ files: files.map((file) => join(root, file)), concurrency, cwd: root })
@@ -113,10 +116,18 @@ async function suite(name: string, files: readonly string[], concurrency: number
 }
 
 async function* counted(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+  const took = new Map<string, number>()
   for await (const event of events) {
-    if (event.type === 'test:pass' || event.type === 'test:fail') count(event)
+    if (event.type === 'test:pass' || event.type === 'test:fail') {
+      const { file = '', nesting, details } = event.data
+      if (nesting === 0) took.set(file, (took.get(file) ?? 0) + details.duration_ms)
+      count(event)
+    }
     yield event
   }
+  const longest = [...took].toSorted(([, one], [, other]) => other - one).slice(0, SHOWN_FILES)
+  const told = longest.map(([file, ms]) => `${relative(root, file)} ${(ms / 1000).toFixed(0)} s`)
+  process.stdout.write(`the longest: ${told.join(', ')}\n`)
 }
 
 function count({ type, data }: Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>): void {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../test/free-ports.ts'
 import { Secret } from '../secrets/secret.ts'
 import { scratch } from './conformance-scratch.ts'
 import type { Make } from './conformance-scratch.ts'
@@ -330,18 +331,6 @@ async function listen(t: TestContext, answer: (request: string) => string | unde
   })
   t.after(() => server.close())
   return portOf(server)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const port = portOf(server)
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
 }
 
 function portOf(server: Server): number {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '../../test/free-ports.ts'
 import type { Host } from '../hosts/host.ts'
 import type { Fence, Operation } from '../hosts/operation.ts'
 import { localHost } from '../hosts/local/local-host.ts'
@@ -240,17 +240,6 @@ export async function startTrial(
       await host.run({ program: 'rm', argv: ['-rf', base] })
     },
   }
-}
-
-/** A port that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server.address())
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function portOf(address: AddressInfo | string | null): number {

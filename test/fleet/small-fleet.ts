@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { freePorts } from '../free-ports.ts'
 
 /** How a service of the small fleet behaves; written into its source, so that a change of it is a commit. */
 export interface Behaviour {
@@ -102,7 +101,7 @@ function manifest(
   )
   const place = root === undefined ? '' : ` root: ${JSON.stringify(root)},`
   return `fleet: small
-defaults: { drain: 2s, ready: { path: /ready, timeout: 4s } }
+defaults: { drain: 2s, ready: { path: /ready, timeout: 20s } }
 environments:
   test: { branch: main, verify: { watch: ${watch}, errors: 2%, requests: 5 }, warm: ${warm},${place} variables: { JOURNAL: ${JSON.stringify(journal)} } }
 services:
@@ -171,11 +170,3 @@ const stop = () => {
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 `
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}

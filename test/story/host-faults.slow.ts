@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { quote } from '../../src/hosts/host.ts'
-import { freePorts } from '../fleet/small-fleet.ts'
+import { freePorts } from '../free-ports.ts'
 import { answers, carryOut, liveSet, optionsFor, storyBench } from './bench.ts'
 
 describe('a host that is not as it should be', { concurrency: false }, () => {

@@ -10,6 +10,7 @@ const CODES = { never: 'runtimes/never-ready', hang: 'runtimes/never-ready', exi
 describe('a service that does not come up', { concurrency: false }, () => {
   it('gets no request, is named with the reason, and changes nothing for users', { timeout: 180_000 }, async (t) => {
     const bench = await storyBench(t, { watch: '300ms' })
+    await bench.fleet.rewrite((manifest) => manifest.replace('timeout: 20s', 'timeout: 4s'))
     const control = await bench.open()
     await carryOut(control, bench.deploy)
     const before = await answers(bench.fleet)

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { freePort } from '../../../test/free-ports.ts'
 import { Refusal } from '../../problem/problem.ts'
 import { Secret } from '../../secrets/secret.ts'
 import type { Host } from '../host.ts'
 import { localHost } from '../local/local-host.ts'
-import { freePort, kill, knownHost, labSshd, makeKey } from './lab-sshd.ts'
+import { kill, knownHost, labSshd, makeKey } from './lab-sshd.ts'
 
 const TRUE = { program: 'true', argv: [] }
 

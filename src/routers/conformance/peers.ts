@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { freePort } from '../../../test/free-ports.ts'
 import { Secret } from '../../secrets/secret.ts'
 import type { Peer, PeerRoute, RouteChoice, ServiceTraffic } from '../router.ts'
-import { ask, echoOf, freePort, refusalOf, trialSlot, whoAnswers } from '../trial.ts'
+import { ask, echoOf, refusalOf, trialSlot, whoAnswers } from '../trial.ts'
 import type { Behaviour, Trial, TrialService, TrialSlot } from '../trial.ts'
 import type { Stage } from './stage.ts'
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { freePort } from '../../../test/free-ports.ts'
 import type { Stage } from './stage.ts'
-import { ask, freePort, refusalOf, trialSlot, whoAnswers } from '../trial.ts'
+import { ask, refusalOf, trialSlot, whoAnswers } from '../trial.ts'
 
 /** Services that come and go, ports that are taken, who may change them, and the end. */
 export function shapesConformance(stage: Stage): void {

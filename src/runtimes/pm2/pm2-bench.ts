@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../../test/free-ports.ts'
 import { localHost } from '../../hosts/local/local-host.ts'
 import { Refusal } from '../../problem/problem.ts'
 import type { Bench, Conduct } from '../conformance.ts'
@@ -145,15 +146,6 @@ async function endAll(root: string): Promise<void> {
       // It ended by itself in the meantime.
     }
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOn(server, 0)
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
 }
 
 function listenOn(server: Server, port: number): Promise<number> {

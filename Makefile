@@ -17,6 +17,8 @@ DEPS := node_modules/.package-lock.json
 PM2 := tools/pm2/node_modules/.package-lock.json
 SYSTEM := .cache/system-packages
 LAB := .cache/lab-packages
+# Other tools to be measured; where nobody may install them, they are left out.
+BENCH := $(if $(filter 0,$(shell id -u)),.cache/bench-packages)
 
 demo: $(SYSTEM) $(DEPS) $(PM2)
 	@node demo/main.ts
@@ -43,8 +45,9 @@ lint: $(DEPS)
 format: $(DEPS)
 	npm run --silent format
 
-bench: $(SYSTEM) $(DEPS) $(PM2)
-	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts
+# On one machine, and where the lab can be, on hosts: beside deploy.sh, Capistrano and Ansible.
+bench: $(SYSTEM) $(LAB) $(DEPS) $(PM2) $(BENCH)
+	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts && node bench/hosts.ts
 
 # Disposable hosts with real systemd, on Linux as root: make lab ARGS="up 3". See docs/lab.md.
 lab: $(SYSTEM) $(LAB) $(NODE_BIN)
@@ -73,6 +76,10 @@ $(SYSTEM): tools/system-packages
 $(LAB): tools/lab-packages
 	@mkdir -p .cache
 	@tools/lab-packages $@
+
+.cache/bench-packages: tools/bench-packages $(SYSTEM)
+	@tools/bench-packages
+	@touch $@
 
 tools/node/node_modules/node-%/bin/node: $(SYSTEM) tools/node/package-lock.json
 	cd tools/node && $(NPM_CI)

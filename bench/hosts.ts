@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PROJECT } from '../demo/stage.ts'
+import { whatIsMissing } from '../lab/needs.ts'
 import { ansible } from './hosts/ansible.ts'
 import { capistrano } from './hosts/capistrano.ts'
 import { attempt } from './hosts/command.ts'
@@ -69,6 +70,8 @@ async function main(): Promise<void> {
   const asked = values.only === '' ? [...Object.keys(ENTRIES), 'hosts'] : values.only.split(',')
   const unknown = asked.filter((name) => ENTRIES[name] === undefined && name !== 'hosts')
   if (values.help || unknown.length > 0) return say(USAGE)
+  const missing = await whatIsMissing()
+  if (missing.length > 0) return say(`Not measured: hosts of the lab cannot be here: ${missing.join('; ')}`)
   const began = Date.now()
   const figures = await compared(asked.filter((name) => name !== 'hosts'))
   const parts = [heading(), ...(figures.length === 0 ? [] : [report(figures), NOTES])]

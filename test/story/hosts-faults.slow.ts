@@ -152,11 +152,21 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     t.after(() => Promise.all(lab.hosts.map((host) => host.slowLine())))
     await Promise.all(lab.hosts.map((host) => host.slowLine({ delayMs: 1, lossPercent: 30 })))
     const starts = await arena.starts()
+    const version = arena.next()
+    await arena.commit(version)
 
-    const version = await release('over bad lines')
+    const { outcome, problems } = await arena.release(await arena.drover())
 
-    assert.deepEqual(await arena.judged({ versions: [version] }), { version })
-    assert.deepEqual(new Set(newStarts(starts, await arena.starts()).values()), new Set([1]))
+    t.diagnostic(`${outcome} ${problems}`)
+    await Promise.all(lab.hosts.map((host) => host.slowLine()))
+    const most = Math.max(0, ...newStarts(starts, await arena.starts()).values())
+    assert.ok(most <= 1, `a slot was started ${most} times`)
+    // When not even the way back could be heard of, the next release begins from what is.
+    const last = outcome === 'broken' ? (await arena.release(await arena.drover())).outcome : outcome
+    assert.match(last, /^(kept|unchanged|restored|refused)$/)
+    const live = /^(kept|unchanged)$/.test(last) ? version : arena.version
+    assert.deepEqual(await settled(version), { version: live })
+    arena.version = live
   })
 
   async function release(about: string): Promise<string> {

@@ -13,6 +13,8 @@ export interface Failed {
   readonly knownHosts?: string
 }
 
+const TOO_LATE = 'did not answer in time'
+
 interface Cause {
   readonly pattern: RegExp
   readonly code: string
@@ -45,7 +47,7 @@ const CAUSES: readonly Cause[] = [
   {
     pattern: /Connection timed out|Operation timed out|timed out/i,
     code: 'hosts/unreachable',
-    what: 'did not answer in time',
+    what: TOO_LATE,
     hint: () => 'Is the host up, and does a firewall let this machine through?',
   },
   {
@@ -87,11 +89,12 @@ export function connectionRefusal(failed: Failed): Refusal {
   return refusal(cause.code, at, `${failed.destination}: ${cause.what} (${said})`, cause.hint(failed))
 }
 
-const PASSING: ReadonlySet<string> = new Set(['hosts/unreachable', 'hosts/ssh-failed'])
-
-/** A Refusal of a host that may answer the next time. */
-export function mayPass(error: unknown): boolean {
-  return error instanceof Refusal && error.problems.some(({ code }) => PASSING.has(code))
+/**
+ * A Refusal because the connection itself was not made in time: nothing was asked of the host. (Of one that was made and fell
+ * silent, ssh says "not responding".)
+ */
+export function isTooLate(error: unknown): boolean {
+  return error instanceof Refusal && error.problems.some(({ what }) => what.includes(TOO_LATE))
 }
 
 /** Whether it was the host's key; then a second try with `-v` tells the fingerprint. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal, refusal } from '../../problem/problem.ts'
 import type { Command, Outcome, RunOptions } from '../host.ts'
 import { Secret } from '../../secrets/secret.ts'
-import { mayPass } from './connection-failure.ts'
+import { isTooLate } from './connection-failure.ts'
 import type { Connection, Entry } from './connection.ts'
 import { between, markedOutput, shorten } from './marked-output.ts'
 import type { MarkedOutput } from './marked-output.ts'
@@ -37,7 +37,7 @@ export interface Feed {
 
 /**
  * One command over the connection, in one round trip. See {@link Outcome} for every way it can end. A host that has answered
- * before and cannot be reached is tried once more: a line that loses packets is no host that is away.
+ * before and cannot be reached in time is tried once more: a line that loses packets is no host that is away.
  */
 export async function runInSession(
   connection: Connection,
@@ -48,7 +48,7 @@ export async function runInSession(
   try {
     return await runOnce(connection, command, options)
   } catch (error) {
-    if (!isKnown || !mayPass(error)) throw error
+    if (!isKnown || !isTooLate(error)) throw error
     return runOnce(connection, command, options)
   }
 }

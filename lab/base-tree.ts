@@ -7,7 +7,7 @@ import { CACHE } from './place.ts'
 import { run } from './shell.ts'
 
 const SUITE = 'bookworm'
-const SOURCE = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${SUITE} main`
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /**
  * On top of what Debian calls essential (perl-base, tar, util-linux, …). No compilers, no npm: nothing is built on a host.
@@ -45,7 +45,7 @@ systemctl mask -q apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e
  */
 export function baseTree(): string {
   const recipe = createHash('sha256')
-    .update([SOURCE, ...PACKAGES, ...DPKG, CONFIGURE].join('\n'))
+    .update([SUITE, ...PACKAGES, ...DPKG, CONFIGURE].join('\n'))
     .digest('hex')
   return join(CACHE, 'base', recipe.slice(0, 12))
 }
@@ -80,7 +80,7 @@ async function build(tree: string): Promise<void> {
       '--aptopt=Acquire::Retries "3"',
       ...DPKG.map((option) => `--dpkgopt=${option}`),
     ]
-    await run('setpriv', [...ENDING_WITH_US, 'mmdebstrap', ...options, SUITE, tree, SOURCE])
+    await run('setpriv', [...ENDING_WITH_US, 'mmdebstrap', ...options, SUITE, tree, ...(await ownMirror())])
     await writeFile(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
     await run('chroot', [tree, '/bin/sh', '-c', CONFIGURE])
     // dpkg synced nothing, and a name that says "finished" must not outlive a crash of this machine without its files.
@@ -89,6 +89,14 @@ async function build(tree: string): Promise<void> {
   } finally {
     await rm(tree, { recursive: true, force: true })
   }
+}
+
+/** The mirror of Debian that this machine's apt has; without one (on Ubuntu) it is mmdebstrap's own choice. */
+async function ownMirror(): Promise<string[]> {
+  const format = '$(CREATED_BY) $(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)'
+  const targets = await run('apt-get', ['indextargets', '--format', format])
+  const mirror = /^Packages Debian Debian main (\S+)$/m.exec(targets)?.[1]
+  return mirror === undefined ? [] : [`deb [signed-by=${KEYRING}] ${mirror} ${SUITE} main`]
 }
 
 async function removeUnfinished(): Promise<void> {

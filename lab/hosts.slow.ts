@@ -51,7 +51,7 @@ describe('hosts of the lab', { skip }, () => {
 
     const lines = places.map((place) => `timeout 3 bash -c '</dev/tcp/${place}' 2>/dev/null && echo yes || echo no`)
     const reached = await login(first, lines.join('\n'))
-    const name = await login(first, 'getent hosts deb.debian.org')
+    const name = await login(first, 'getent hosts example.org')
     const routes = await login(first, 'ip route')
 
     assert.deepEqual(reached.stdout.trim().split('\n'), ['yes', 'yes', 'no', ...elsewhere.map(() => 'no')])

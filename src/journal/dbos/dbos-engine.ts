@@ -153,8 +153,8 @@ class JournalEngine implements DbosEngine {
     this.#launched = undefined
     if (launched === undefined) return
     await launched.worker.close(GRACE_MS)
-    await DBOS.shutdown({ deregister: true })
     launched.endDispatch()
+    await DBOS.shutdown({ deregister: true })
     await launched.membership.leave()
     await launched.database.close()
   }

@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 500
  * Keeps the SDK's queues going when the clock is set back. It sleeps until times of day that it noted before, so a clock that
  * is set back by an hour would leave what is queued for an hour: its loop is begun anew then, and notes the time again.
  *
- * Before the SDK's launch; returns what ends it, for after its shutdown.
+ * Before the SDK's launch; returns what ends it, for before its shutdown: a loop that was begun anew in its midst would never end.
  */
 export function keepDispatching(): () => void {
   const runner = wfQueueRunner
@@ -32,6 +32,7 @@ export function keepDispatching(): () => void {
   timer.unref()
   return () => {
     clearInterval(timer)
+    isAnew = false
     runner.dispatchLoop = loop
   }
 }

@@ -27,7 +27,7 @@ demo: $(SYSTEM) $(DEPS) $(PM2)
 demo-hosts: $(SYSTEM) $(LAB) $(DEPS)
 	@node demo/hosts/main.ts
 
-# The slow suites start real hosts' worth of processes and kill them; one file at a time, for two cores.
+# The fast tests, and then the slow ones, which start real hosts' worth of processes and kill them.
 test: $(SYSTEM) $(LAB) $(DEPS) $(PM2)
 	@node test/run.ts
 
@@ -56,7 +56,7 @@ lab: $(SYSTEM) $(LAB) $(NODE_BIN)
 lab-test: $(SYSTEM) $(LAB) $(DEPS) $(PM2)
 	@node test/run.ts lab
 
-# Every fault at every step of a release: make matrix ARGS="--hosts 1 --fault kill --sample 5". About an hour for all.
+# Every fault at every step of a release: make matrix ARGS="--hosts 1 --fault kill --sample 5".
 matrix: $(SYSTEM) $(LAB) $(DEPS)
 	@node test/story/matrix/main.ts $(if $(ARGS),$(ARGS),--write docs/crash-matrix.md)
 

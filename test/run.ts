@@ -18,11 +18,11 @@ import closingLine from './closing-line.ts'
  * named. Without it all are run.
  */
 const SLOW = '{src,test,bench,demo,lab}/**/*.slow.ts'
-/** Each of them waits about half of its time. */
+/** They wait for processes and hosts much of their time, and fill two cores the rest of it. */
 const AT_ONCE = 2
 const SHOWN_FILES = 10
 const LONGEST = ['crash.slow', 'test/story/', 'runtimes/', 'bootstrap', 'routers/', 'ssh/', 'drover-host']
-/** Minutes each, by themselves. */
+/** Minutes each, so that where time is short they are what is left out. */
 const LAST = [
   'test/story/several-hosts.slow.ts',
   'test/story/hosts-faults.slow.ts',
@@ -30,12 +30,14 @@ const LAST = [
   'test/story/hosts-amiss.slow.ts',
   'test/story/matrix/matrix.slow.ts',
 ]
+/** For as many of them as run at once, with room to spare on a busy machine. */
 const LAST_TAKE_S = 240
 const ON_LAB = [
   'lab/*.slow.ts',
   'src/hosts/drover-host/*.slow.ts',
   'src/release/bootstrap-*.slow.ts',
-  'src/routers/nginx/o*-host*.slow.ts',
+  'src/routers/nginx/on-lab-host.slow.ts',
+  'src/routers/nginx/over-hosts.slow.ts',
   'src/runtimes/systemd/*.slow.ts',
   'test/story/hosts*.slow.ts',
   'test/story/matrix/matrix.slow.ts',

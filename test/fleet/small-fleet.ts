@@ -127,7 +127,7 @@ async function writeService(folder: string, service: string, behaviour: Behaviou
   await writeFile(join(place, 'server.js'), SERVER)
 }
 
-/** A service as any team might write it: finishes what it has when it is told to stop, and trusts its SETTINGS. */
+/** A service as any team might write it: finishes what it has when it is told to stop, and starts only with SETTINGS that it understands. */
 const SERVER = `
 const http = require('node:http')
 const fs = require('node:fs')

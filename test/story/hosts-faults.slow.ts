@@ -42,9 +42,7 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     async (t) => {
       const random = seeded(t)
       for (let round = 1; round <= ROUNDS; round++) {
-        const version = arena.next()
-        await arena.commit(version)
-        const starts = await arena.starts()
+        const { version, starts } = await committed()
         const { victim, heir } = await midway(random)
 
         await victim.kill()
@@ -70,8 +68,7 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     async (t) => {
       const random = seeded(t)
       for (let round = 1; round <= ROUNDS; round++) {
-        const version = arena.next()
-        await arena.commit(version)
+        const { version } = await committed()
         const { victim: zombie } = await midway(random)
         zombie.signal('SIGSTOP')
         await zombie.frozen()
@@ -98,9 +95,7 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     { timeout: 600_000 },
     async (t) => {
       const random = seeded(t)
-      const version = arena.next()
-      await arena.commit(version)
-      const starts = await arena.starts()
+      const { version, starts } = await committed()
       const drover = await arena.drover()
       await drover.ask({ ask: 'request', order: arena.order() })
       await delay(random.between(0, wholeMs * 0.7))
@@ -125,9 +120,7 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     async (t) => {
       const random = seeded(t)
       for (let round = 1; round <= ROUNDS; round++) {
-        const version = arena.next()
-        await arena.commit(version)
-        const starts = await arena.starts()
+        const { version, starts } = await committed()
         const drover = await arena.drover()
 
         await drover.ask({ ask: 'request', order: arena.order() })
@@ -151,9 +144,7 @@ describe('a release of several services to three hosts', { skip: await labSkip()
   it('R04: of what is sent and answered 30 % is lost, and nothing is done twice', { timeout: 600_000 }, async (t) => {
     t.after(() => Promise.all(lab.hosts.map((host) => host.slowLine())))
     await Promise.all(lab.hosts.map((host) => host.slowLine({ delayMs: 1, lossPercent: 30 })))
-    const starts = await arena.starts()
-    const version = arena.next()
-    await arena.commit(version)
+    const { version, starts } = await committed()
 
     const { outcome, problems } = await arena.release(await arena.drover())
 
@@ -169,9 +160,15 @@ describe('a release of several services to three hosts', { skip: await labSkip()
     arena.version = live
   })
 
-  async function release(about: string): Promise<string> {
+  /** The next version of everything, and how often each slot was started before it. */
+  async function committed(): Promise<{ version: string; starts: ReadonlyMap<string, number> }> {
     const version = arena.next()
     await arena.commit(version)
+    return { version, starts: await arena.starts() }
+  }
+
+  async function release(about: string): Promise<string> {
+    const { version } = await committed()
     const { outcome, problems } = await arena.release(await arena.drover())
     assert.equal(outcome, 'kept', `${about}: ${problems}`)
     arena.version = version

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -71,7 +71,7 @@ process.exitCode = rows.length === 0 || rows.some(({ end }) => end === 'neither'
 
 /** Those that need not be run again: what failed was looked into meanwhile. */
 async function rowsIn(file: string): Promise<Row[]> {
-  const text = await readFile(file, 'utf8').catch(() => '')
+  const text = existsSync(file) ? await readFile(file, 'utf8') : ''
   const lines = text.split('\n').filter((line) => line !== '')
   return lines.map((line) => JSON.parse(line) as Row).filter(({ end }) => end !== 'neither')
 }

@@ -1,3 +1,4 @@
+import { LOCAL_HOST } from '../../manifest/fleet.ts'
 import type { LogLine } from '../../release/control-plane.ts'
 import type { EnvironmentRef } from '../../release/records.ts'
 import { usage } from '../cli.ts'
@@ -69,10 +70,9 @@ async function following({ cli, client, environment, wanted, print }: Following)
 function printer(cli: Cli): (line: LogLine) => void {
   let widest = 0
   const colours = colourings(cli.paint)
-  const hosts = new Set<string>()
   return ({ host, service, slot, line }) => {
-    hosts.add(host)
-    const name = hosts.size > 1 ? `${host} ${service}.${slot}` : `${service}.${slot}`
+    // From the first line on, when nobody knows yet which hosts will say something.
+    const name = host === LOCAL_HOST.name ? `${service}.${slot}` : `${host} ${service}.${slot}`
     widest = Math.max(widest, widthOf(name))
     cli.print(`${colours(service)(padEnd(name, widest))} │ ${printable(line)}`)
   }

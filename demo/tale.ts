@@ -5,6 +5,12 @@ import { startTraffic } from './traffic.ts'
 import type { Target, Traffic } from './traffic.ts'
 import type { TrafficReport } from './traffic-record.ts'
 
+/** How long a host was down on purpose, or not yet up, for those who ask it. Times are milliseconds since the epoch. */
+export interface Broken {
+  readonly from: number
+  readonly to: number
+}
+
 /** A step of the demo. Times are milliseconds since the epoch. */
 export interface Scene extends Ending {
   readonly title: string
@@ -14,7 +20,7 @@ export interface Scene extends Ending {
   /** What came of it, where it is no release. */
   readonly word?: string
   /** When something was broken on purpose under the requests that were being served there. */
-  readonly brokenAt?: number
+  readonly broken?: Broken
 }
 
 export interface Row {
@@ -27,8 +33,8 @@ export interface Row {
 
 export interface SceneOptions {
   readonly expectedExit?: number
-  /** What else happens while the command runs; may give the moment at which it broke something. */
-  readonly meanwhile?: () => Promise<number | void>
+  /** What else happens while the command runs; may give when it broke something. */
+  readonly meanwhile?: () => Promise<Broken | void>
 }
 
 /** A scene ended otherwise than it was told; what follows would make no sense. */
@@ -44,7 +50,7 @@ export interface Tale {
   /** Another command; `word` is what it comes to when it goes well. */
   command(title: string, command: readonly string[], word: string): Promise<void>
   /** What no command does. */
-  event(title: string, work: () => Promise<Pick<Scene, 'word' | 'exitCode' | 'brokenAt'>>): Promise<void>
+  event(title: string, work: () => Promise<Pick<Scene, 'word' | 'exitCode' | 'broken'>>): Promise<void>
   /** A command to look at things: no scene of its own. */
   look(...command: string[]): Promise<void>
   /** From here on there are users. */
@@ -62,9 +68,8 @@ export interface Telling {
   readonly interrupted: AbortSignal
 }
 
-/** A request that was answered within this time before something was broken was not there any more, nor sent there this much later. */
+/** A request that was answered within this time before something was broken was not there any more. */
 const BEFORE_MS = 2_000
-const AFTER_MS = 3_000
 
 export function openTale({ stage, say, requestsPerSecond, interrupted }: Telling): Tale {
   const scenes: Scene[] = []
@@ -81,9 +86,8 @@ export function openTale({ stage, say, requestsPerSecond, interrupted }: Telling
   return {
     release: async (title, command, { expectedExit = 0, meanwhile } = {}) => {
       const from = announce(title, command)
-      const [ending, brokenAt] = await Promise.all([release(stage, command), meanwhile?.()])
-      const broken = typeof brokenAt === 'number' ? { brokenAt } : {}
-      play({ title, from, to: Date.now(), expectedExit, ...ending, ...broken })
+      const [ending, broken] = await Promise.all([release(stage, command), meanwhile?.()])
+      play({ title, from, to: Date.now(), expectedExit, ...ending, ...(broken && { broken }) })
     },
     command: async (title, command, word) => {
       const from = announce(title, command)
@@ -115,7 +119,7 @@ export function openTale({ stage, say, requestsPerSecond, interrupted }: Telling
 function rowOf(scene: Scene, traffic: Traffic | undefined, to: number): Row {
   const report = traffic?.report(scene.from, to)
   if (report === undefined || traffic === undefined || report.sent === 0) return { scene, lost: 0 }
-  const { brokenAt } = scene
-  const lost = brokenAt === undefined ? 0 : traffic.report(brokenAt - BEFORE_MS, brokenAt + AFTER_MS).failed
+  const { broken } = scene
+  const lost = broken === undefined ? 0 : traffic.report(broken.from - BEFORE_MS, broken.to).failed
   return { scene, traffic: report, lost }
 }

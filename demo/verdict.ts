@@ -28,7 +28,12 @@ function complaintsOf({ scene, traffic, lost }: Row): string[] {
     counts.failed > 0 ? [`${service} ${counts.failed}`] : [],
   )
   const why = Object.entries(traffic.reasons).map(([reason, count]) => `${count} × ${reason}`)
-  return [...exit, `${title}: ${failed} requests failed: ${why.join(', ')} (${where.join(', ')})`]
+  const first = traffic.firstFailures[0]?.sentAt ?? scene.from
+  const since = ((first - scene.from) / 1000).toFixed(1)
+  return [
+    ...exit,
+    `${title}: ${failed} requests failed: ${why.join(', ')} (${where.join(', ')}), the first ${since} s after it began`,
+  ]
 }
 
 async function whatRanTwice(

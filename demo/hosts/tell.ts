@@ -10,6 +10,8 @@ import { comesToAnswer, isSame, versionsOn, versionsText } from './versions.ts'
 
 /** Of a host that boots, until its services answer. */
 const BACK_SECONDS = 60
+/** After a power cut, until the others have found out; nothing is sent there any more. */
+const FOUND_OUT_MS = 3_000
 const DEPLOY = ['deploy', 'production']
 
 interface Chapter extends Told<HostsStage> {
@@ -75,10 +77,10 @@ async function loseAHost({ stage, tale, say, targets, promise }: Chapter): Promi
     expectedExit: 4,
     meanwhile: async () => {
       await reached(stage, 'start')
-      const cutAt = Date.now()
+      const from = Date.now()
       await fallen.powerCut()
       say(`\n   >>> ${fallen.name} has no power any more\n`)
-      return cutAt
+      return { from, to: from + FOUND_OUT_MS }
     },
   })
   const after = await versionsOn(steady, targets)
@@ -103,10 +105,13 @@ async function bringItBack({ stage, tale, say, targets, promise }: Chapter): Pro
     Object.keys(live).length > 0 && Object.values(live).every((version) => version === '1.1.0'),
   )
   await tale.event(`reboot of ${fallen.name}`, async () => {
+    const from = Date.now()
     await fallen.reboot()
     const isBack = await comesToAnswer(fallen, targets, { versions: live, seconds: BACK_SECONDS })
     say(versionsText(fallen.name, await versionsOn(fallen, targets)))
-    return { word: isBack ? 'back by itself' : 'not back', exitCode: isBack ? 0 : 1 }
+    // What a service answers before it is ready is its answer, and a POST is not asked twice.
+    const broken = { from, to: Date.now() }
+    return { word: isBack ? 'back by itself' : 'not back', exitCode: isBack ? 0 : 1, broken }
   })
 }
 

@@ -31,7 +31,7 @@
 # - Nothing is read or written as root where the caller can lay a link: texts come on stdin, environments are kept
 #   below /etc/drover, since systemd reads them as root.
 # - sudo passes on nothing of the caller's environment that matters here, and says who called.
-VERSION=2
+VERSION=3
 SERVICE_USER=drover-services
 UNITS=/etc/systemd/system
 ENVIRONMENTS=/etc/drover/environments
@@ -174,6 +174,7 @@ slot_lines() {
 Type=exec
 User=$SERVICE_USER
 ConditionPathExists=$path/wanted
+Before=$prefix-router\.service
 EnvironmentFile=$ENVIRONMENTS/$prefix-$1@%i\.env
 ExecStart=/bin/sh $path/run
 StateDirectory=drover/$prefix-$1

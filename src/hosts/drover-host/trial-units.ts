@@ -7,6 +7,7 @@ export const ROUTER = 'shop-prod-router.service'
 export const SLOT_TEXT = `# Written by Drover for shop/prod.
 [Unit]
 Description=shop/prod web, slot %i
+Before=shop-prod-router.service
 ConditionPathExists=${ROOT}/slots/web/%i/wanted
 
 [Service]
@@ -83,6 +84,7 @@ export const TEMPTING: readonly string[] = [
   '.include /tmp/unit',
   '[Install]',
   '[Socket]',
+  'Before=ssh.service',
   'Alias=ssh.service',
   'NoNewPrivileges=no',
 ]

@@ -11,12 +11,14 @@ test('the unit, whole', () => {
   assert.equal(
     text,
     `# Written by Drover for shop/prod.
-# As laid: 681fd65f6062fd1c
+# As laid: d9ec7687d1db0537
 # The next release writes it anew; what is to stay goes into a drop-in: systemctl edit shop-prod-backend@.service
 
 [Unit]
 Description=shop/prod backend, slot %i
 After=network.target
+# A host that goes down stops its router first: the others ask elsewhere, and what the slots have begun is finished.
+Before=shop-prod-router.service
 # What ran when the host went down runs again when it is back, and nothing else.
 ConditionPathExists=/srv/drover/shop/prod/slots/backend/%i/wanted
 # Never too many starts: the good version after a bad one must start.

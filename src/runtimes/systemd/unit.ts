@@ -1,6 +1,6 @@
 import { SERVICE_USER } from '../../hosts/drover-host/drover-host.ts'
 import { sealed } from '../../hosts/drover-host/seal.ts'
-import { unitHeader, unitPrefix } from '../../hosts/drover-host/units.ts'
+import { routerUnit, unitHeader, unitPrefix } from '../../hosts/drover-host/units.ts'
 import type { UnitOwner } from '../../hosts/drover-host/units.ts'
 import { layout } from '../../hosts/layout.ts'
 import type { SlotSpec } from '../runtime.ts'
@@ -30,6 +30,8 @@ export function renderUnit(place: UnitPlace, unit: ServiceUnit): string {
 [Unit]
 Description=${fleet}/${environment} ${service}, slot %i
 After=network.target
+# A host that goes down stops its router first: the others ask elsewhere, and what the slots have begun is finished.
+Before=${routerUnit(place)}
 # What ran when the host went down runs again when it is back, and nothing else.
 ConditionPathExists=${slot}/wanted
 # Never too many starts: the good version after a bad one must start.

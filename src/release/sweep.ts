@@ -8,7 +8,7 @@ import { everywhere } from './everywhere.ts'
 import { look } from './fleet-state.ts'
 import { isOvertaken } from './passing.ts'
 import type { StoredRelease } from './record-store.ts'
-import type { ReleaseSet } from './records.ts'
+import type { ReleaseRef, ReleaseSet } from './records.ts'
 import { routesOf } from './routes.ts'
 import type { Arrangement } from './routes.ts'
 import { blueprintOf, fenceAt, sites, takePermit } from './scope.ts'
@@ -17,13 +17,14 @@ import type { Scope, Site } from './scope.ts'
 /**
  * What is left to do once a kept release has been live for the warm time: slots that are not live are stopped, routes
  * of services that left are forgotten, and of older releases only the newest kept ones stay on the hosts. It looks at
- * what is live now, so a sweep that comes late, twice or after another release does no harm.
+ * what is live now, so a sweep that comes late or twice does no harm; one that comes in the warm time of a newer release
+ * leaves all to the sweep of that one.
  */
 export async function sweep(scope: Scope): Promise<void> {
   const { context, ref } = scope
   await takePermit(scope)
   const live = await context.records.live(ref)
-  if (live === undefined) return
+  if (live === undefined || isForLater(ref, live)) return
   const kept = await keptSets(context, live)
   const arrangement = await arrangementOf(scope, live)
   // What lies on a host that may not run what is live is of use to whoever brings it there.
@@ -46,6 +47,12 @@ export async function sweep(scope: Scope): Promise<void> {
     missed.map((host) => ({ host, since: live.number, why, untidy: true })),
   )
   await dismissHosts(scope, live)
+}
+
+/** A newer release is live, and what it has replaced is still warm: its own sweep comes. */
+function isForLater({ number }: ReleaseRef, live: StoredRelease): boolean {
+  if (live.number === number || live.endedAt === undefined) return false
+  return Date.now() < live.endedAt + blueprintOf(live).environment.warmMs
 }
 
 /** Leaves on these hosts what is live and may be gone back to, and nothing that an undone release has laid or started. */

@@ -222,6 +222,8 @@ describe('every plan', () => {
         assert.ok(done.has(`stage:${step.host}`), `${step.key} does not wait for its files`)
         for (const migration of of(plan, 'migrate'))
           assert.ok(done.has(migration.key), `${step.key} does not wait for ${migration.key}`)
+        // What runs already found its needs when it started.
+        if (step.kind === 'adopt') continue
         const needs = starts.filter((other) => service?.needs.includes(other.service ?? ''))
         const here = needs.filter((other) => other.host === step.host)
         const swapsHere = of(plan, 'swap')

@@ -117,6 +117,8 @@ function migrationSteps(
   return steps
 }
 
+const NO_NEEDS = { keys: [], onHost: false } as const
+
 function startSteps(
   ordered: readonly WantedService[],
   busy: readonly HostMoves[],
@@ -131,7 +133,9 @@ function startSteps(
     for (const [index, host] of busy.entries()) {
       const move = host.moves.get(service.name)
       if (move === undefined || move.kind === 'swap') continue
-      const needs = needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
+      // What runs already found its needs when it started.
+      const needs =
+        move.kind === 'adopt' ? NO_NEEDS : needsOf(service, host, (need) => keysElsewhere(need, busy, elsewhere))
       const first = firstOf[index]!
       // Migrations wait for every staging, and a need on this host for this one.
       const staged = migrations !== undefined || needs.onHost

@@ -71,7 +71,7 @@ export type StepKind =
 
 /**
  * `stage` lays files beside the live ones on a host. `start` starts a slot and waits for it; `adopt` only waits, the slot runs
- * already. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch; `leave` only stops it, before it starts on another host. `retire` stops, after
+ * already, and needs nobody to have started before. `prepared` is the barrier before anything live is touched: every new slot on every host is ready. `swap` stops one slot of a singleton and starts the other, at the switch; `leave` only stops it, before it starts on another host. `retire` stops, after
  * the warm time, the slots that were replaced on a host or, with a service, the slot of one that leaves it.
  */
 export interface Step {

@@ -10,7 +10,7 @@ use constant NEWEST => 3;
 my ( $tells, $shelf, @targets ) = @ARGV;
 my ( %there, %folders );
 $there{$_} = 1 for grep { -e $_ || -l $_ } @targets;
-my $differs = $tells ? differences( 0, keys %there ) : {};
+my $differs = $tells ? differences( 0, inventories_of( keys %there ) ) : {};
 for my $target (@targets) {
     my $state = !$there{$target} ? 'missing' : @{ $differs->{$target} // [] } ? 'altered' : 'there';
     print "$state\0";

@@ -7,13 +7,19 @@
 
 use constant MOST => 20;
 
+# What serves goes first.
+POSIX::nice(10);
+
 my ( $deep, @folders ) = @ARGV;
-my $differs = differences( $deep, grep { -d $_ && !-l $_ } @folders );
+my $inventories = inventories_of( grep { -d $_ && !-l $_ } @folders );
+my $differs     = differences( $deep, $inventories );
+my @there       = keys %$inventories;
+my %digest_of;
+@digest_of{@there} = digests_of( map { $_->{records} } @$inventories{@there} );
 for my $folder (@folders) {
     my $paths = $differs->{$folder};
     if ( !$paths ) { print "absent\0\0"; next }
-    my $inventory = read_inventory( inventory_file($folder) );
-    my $is_whole  = $inventory->{digest} eq digest_of( @{ $inventory->{records} } );
-    my $last      = @$paths < MOST ? $#$paths : MOST - 1;
-    print map { "$_\0" } 'laid', $is_whole ? $inventory->{digest} : '', scalar @$paths, @$paths[ 0 .. $last ], '';
+    my $digest = $inventories->{$folder}{digest};
+    my $last   = @$paths < MOST ? $#$paths : MOST - 1;
+    print map { "$_\0" } 'laid', $digest eq $digest_of{$folder} ? $digest : '', scalar @$paths, @$paths[ 0 .. $last ], '';
 }

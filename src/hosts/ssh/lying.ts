@@ -132,7 +132,8 @@ function readInventoryFiles(text: string): Inventory[] {
     const inventory = inventoryOf(words.slice(at + 3, at + 3 + count))
     if (inventory.digest !== words[at + 1]) break
     inventories.push(inventory)
-    at += 3 + count + inventory.files.length
+    // What else a file has is for the host.
+    at = words.indexOf('drover-inventory-1', at + 3 + count + inventory.files.length)
   }
   return inventories
 }

@@ -321,12 +321,14 @@ sub pass_fence {
 
 sub write_inventory {
     my ($target) = @_;
-    my @records  = @{ $target->{records} };
-    my @words    = ( 'drover-inventory-1', $target->{digest}, scalar @records, @records );
+    my @records = @{ $target->{records} };
+    my @seals;
     for my $record (@records) {
         my ( $content, $path ) = file($record) or next;
-        push @words, $odd_seals{"$target->{part}/$path"} // $seals{$content};
+        push @seals, $odd_seals{"$target->{part}/$path"} // $seals{$content};
     }
+    my $walked = digest_of( @{ walk_of( \@records, \@seals ) } );
+    my @words  = ( 'drover-inventory-1', $target->{digest}, scalar @records, @records, @seals, $walked );
     my $file = "$target->{part}.inventory";
     sysopen my $handle, $file, O_WRONLY | O_CREAT | O_TRUNC, 0644 or failed($file);
     print {$handle} map { "$_\0" } @words or failed($file);

@@ -1,5 +1,5 @@
 # What of slots and units is not as it was laid, after survey.sh has told of the slots. Changes nothing. Needs `root`,
-# `prefix`, `fleet`, `environment` and `helper`, where root's helper lies.
+# `prefix`, `fleet`, `environment`, `helper`, where root's helper lies, and `handed`, the text of handed.pl.
 #
 # Prints, besides the sums of slot-sums.sh:
 #   handed <sha256> <service@slot>     what root would be handed now to start a slot that is wanted
@@ -9,16 +9,17 @@
 #   unit <file>                        every unit that begins with the prefix
 #   <file of a unit>:<line>            for each of its lines
 set -- "$root"/slots/*/[ab]
-wanted='' units=''
+wanted='' units='' before=$#
 for slot; do
   [ -e "$slot/wanted" ] && { IFS= read -r json <"$slot/slot.json"; } 2>/dev/null || continue
   service=${slot%/*} config=${json#*'"config":"'}
   service=${service##*/}
-  sum=$(cat -- "$root/env/$service/${config%%\"*}.env" "$slot/env" 2>/dev/null | sha256sum)
-  printf 'handed %s %s\n' "${sum%% *}" "$service@${slot##*/}"
+  set -- "$@" "$service@${slot##*/}" "$root/env/$service/${config%%\"*}.env" "$slot/env"
   wanted="$wanted $service@${slot##*/}" units="$units $prefix-$service@${slot##*/}.service"
 done
+shift "$before"
 if [ -n "$wanted" ]; then
+  perl -e "$handed" "$@"
   as_root environments "$fleet" "$environment" $wanted 2>&1 | sed 's/^/root /'
   [ ! -e "/etc/systemd/system/$prefix-router.service" ] || units="$units $prefix-router.service"
   unbooted "$prefix" $units

@@ -16,7 +16,8 @@ export function scriptArgv(name: Script, argv: readonly string[]): readonly stri
 /** A survey of all slots, and then what inspect.sh and slot-sums.sh tell; ends with a line `inspected`. */
 export function inspectArgv(place: UnitOwner & { readonly root: string }): readonly string[] {
   const { fleet, environment, root } = place
-  const text = `${AS_ROOT_FUNCTION}${readText('boot.sh')}root=$1 prefix=$2 fleet=$3 environment=$4 helper=$5
+  const text = `${AS_ROOT_FUNCTION}${readText('boot.sh')}root=$1 prefix=$2 fleet=$3 environment=$4 helper=$5 handed=$6
+renice -n 10 -p $$ >/dev/null 2>&1 # What serves goes first.
 (
 set -- "$root" "$prefix" 0 ''
 ${readText('survey.sh')}) || exit
@@ -24,7 +25,7 @@ ${readText('inspect.sh')}
 set -- "$root"/slots/*/[ab]
 ${SLOT_SUMS}
 echo inspected`
-  return ['-c', text, 'inspect', root, unitPrefix(place), fleet, environment, HELPER_PATH]
+  return ['-c', text, 'inspect', root, unitPrefix(place), fleet, environment, HELPER_PATH, readText('handed.pl')]
 }
 
 export function scriptOperation(name: Script, argv: readonly string[]): Operation & { readonly kind: 'run' } {

@@ -80,6 +80,16 @@ export async function labSshd(t: Cleanup, settings: readonly string[] = []): Pro
   }
 }
 
+/** The host, once it starts commands from its relay, which is not before it has been asked for some. */
+export async function relayed(host: Host): Promise<Host> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    const { stdout } = await host.run({ program: 'sh', argv: ['-c', 'cat "/proc/$PPID/comm"'] })
+    if (stdout === 'perl\n') return host
+    await sleep(20)
+  }
+  throw new Error('the host has no relay')
+}
+
 export async function makeKey(file: string): Promise<void> {
   await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file])
 }

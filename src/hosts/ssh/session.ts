@@ -10,15 +10,15 @@ import type { MarkedOutput } from './marked-output.ts'
 import { wrap } from './wrapper.ts'
 import type { Wrapped } from './wrapper.ts'
 
-const DEFAULT_TIMEOUT_MS = 60_000
-const DEFAULT_MAX_OUTPUT = 1024 * 1024
+export const DEFAULT_TIMEOUT_MS = 60_000
+export const DEFAULT_MAX_OUTPUT = 1024 * 1024
 /** Room for what a login shell may print around the output, per stream, beside the marks. */
 const NOISE_BYTES = 64 * 1024
 /** What is there at the end of a command arrives with it; what holds ssh open longer is a daemon left behind. */
-const LINGER_MS = 200
+export const LINGER_MS = 200
 /** A command on its way cannot be ended before it told its group. */
-const ON_ITS_WAY_MS = 2_000
-const KILL_TIMEOUT_MS = 10_000
+export const ON_ITS_WAY_MS = 2_000
+export const KILL_TIMEOUT_MS = 10_000
 /** The longest timer there is: this machine's end of a command must not have a limit of its own. */
 const NO_LIMIT_MS = 2 ** 31 - 1
 
@@ -75,7 +75,14 @@ async function runOnce(connection: Connection, command: Command, options: Sessio
   }
 }
 
-const EMPTY: Outcome = { ok: false, exitCode: undefined, signal: undefined, stdout: '', stderr: '', durationMs: 0 }
+export const EMPTY: Outcome = {
+  ok: false,
+  exitCode: undefined,
+  signal: undefined,
+  stdout: '',
+  stderr: '',
+  durationMs: 0,
+}
 
 interface Session {
   readonly wrapped: Wrapped
@@ -152,11 +159,20 @@ async function endRemote(connection: Connection, output: MarkedOutput, over: Abo
   const deadline = performance.now() + ON_ITS_WAY_MS
   while (output.group === undefined && !over.aborted && performance.now() < deadline) await sleep(20)
   if (output.group === undefined || output.complete) return ''
-  const argv = ['-c', END_GROUP, 'end', String(output.group)]
-  const ended = await runInSession(connection, { program: 'sh', argv }, { timeoutMs: KILL_TIMEOUT_MS }).catch(
+  const ended = await runInSession(connection, endOfGroup(output.group), { timeoutMs: KILL_TIMEOUT_MS }).catch(
     () => undefined,
   )
-  return ended?.ok === true ? '' : `its processes (group ${output.group}) may still run: the host cannot be reached\n`
+  return ended?.ok === true ? '' : mayStillRun(output.group)
+}
+
+/** A command that ends the process group of another. */
+export function endOfGroup(group: number): Command {
+  return { program: 'sh', argv: ['-c', END_GROUP, 'end', String(group)] }
+}
+
+/** Said where that could not be done. */
+export function mayStillRun(group: number): string {
+  return `its processes (group ${group}) may still run: the host cannot be reached\n`
 }
 
 /** SIGTERM, and SIGKILL two seconds later to what is left. Killed ones that nobody collected count as there still. */
@@ -185,12 +201,13 @@ function outcomeOf(
   if (cut !== undefined) return { ...base, ...endOf(output.status), ok: false, stderr: stderr + note, failure: cut }
   if (output.status !== undefined) return { ...base, ...endOf(output.status) }
   if (output.group === undefined) return undefined
+  return { ...base, stderr: withLost(stderr), failure: 'transport' }
+}
+
+/** What a command has said, and then that its connection was lost. */
+export function withLost(said: string): string {
   const lost = 'the connection was lost while the command ran; it may still be running\n'
-  return {
-    ...base,
-    stderr: `${stderr}${stderr === '' || stderr.endsWith('\n') ? '' : '\n'}${lost}`,
-    failure: 'transport',
-  }
+  return `${said}${said === '' || said.endsWith('\n') ? '' : '\n'}${lost}`
 }
 
 /** A shell tells a death by signal as 128 and its number; a program that exits with such a code itself looks the same. */

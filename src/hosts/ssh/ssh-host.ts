@@ -6,6 +6,7 @@ import { connection } from './connection.ts'
 import type { SshOptions } from './connection.ts'
 import { followRemotely } from './follow.ts'
 import { probeRemotely } from './probe.ts'
+import { relays, runRelayed } from './relayed.ts'
 import { runInSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
 import { slots } from './slots.ts'
@@ -30,6 +31,7 @@ export function sshHost(options: SshOptions): Host {
   const lineOfFollowers = connection(options)
   // Of its own too: a tunnel whose far end hears nothing ends its connection.
   const throughTunnels = tunnels(connection(options))
+  const ofLine = relays(line)
   const places = slots(SESSIONS_AT_ONCE)
   const { inventories = openInventories(join(options.folder, 'inventories')) } = options
   const uploadAll = uploader({ name, local, remote: run, inventories })
@@ -38,8 +40,13 @@ export function sshHost(options: SshOptions): Host {
     if (runOptions.standing === true) return runInSession(lineOfFollowers, command, runOptions)
     const has = await places.take(runOptions.signal)
     try {
+      // What is fed with files has a session of its own: they need not pass through this process.
+      const relay = runOptions.feed === undefined ? ofLine.take() : undefined
+      if (relay !== undefined && (await relay.answers(runOptions.signal)))
+        return await runRelayed(relay, command, runOptions)
       return await runInSession(line, command, runOptions)
     } finally {
+      ofLine.prepare()
       if (has) places.free()
     }
   }
@@ -62,6 +69,7 @@ export function sshHost(options: SshOptions): Host {
       ),
     tunnel: (ends) => throughTunnels.open(ends),
     async close() {
+      await ofLine.close()
       await Promise.all([line.close(), lineOfFollowers.close(), throughTunnels.close()])
     },
   }

@@ -24,7 +24,7 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  * own, and tells its number as that of the group to end.
  */
 export function wrap(command: Command): Wrapped {
-  const mark = `drover-${randomBytes(12).toString('hex')}`
+  const mark = newMark()
   const inner = renderInner(command, mark)
   const outer = renderOuter(mark, Buffer.byteLength(inner))
   const own = command.stdin ?? ''
@@ -35,17 +35,38 @@ export function wrap(command: Command): Wrapped {
   }
 }
 
+/**
+ * relay.pl, for a login shell. After the line with the mark, which never comes when the host has no perl, what it says is
+ * its own.
+ */
+export function wrapRelay(program: string): Wrapped {
+  const mark = newMark()
+  const outer = `exec ${ENVIRONMENT} perl -e '${READ_AND_RUN}' ${mark} ${Buffer.byteLength(program)}\n`
+  return { mark, login: readAndRun(Buffer.byteLength(outer)), stdin: new Secret(outer + program) }
+}
+
+/** Perl, which reads so many bytes of a program and nothing beyond, and runs them. */
+const READ_AND_RUN =
+  'my ($mark, $size, $text) = (@ARGV, ""); while (length $text < $size) { sysread STDIN, $text, $size - length $text, length $text or exit } @ARGV = (); syswrite STDOUT, "$mark begin\\n"; eval $text; die $@ if $@'
+
+function newMark(): string {
+  return `drover-${randomBytes(12).toString('hex')}`
+}
+
 /** head takes exactly these bytes and leaves the rest; shells that read a script from a pipe themselves take more. */
 function readAndRun(bytes: number): string {
   return `exec sh -c 'eval "$(head -c ${bytes})"'`
 }
+
+/** Drover's own variables and those of the login are left behind, but for what names the user and the place. */
+const ENVIRONMENT = `env -i "PATH=${NODE_BIN}:\${PATH:+$PATH:}${SYSTEM_PATH}" "HOME=$HOME" "USER=$USER" "LANG=\${LANG:-C.UTF-8}" \${TMPDIR:+"TMPDIR=$TMPDIR"}`
 
 /** The braces: a script that was cut off on its way is a syntax error, and nothing of it runs. */
 function renderOuter(mark: string, innerBytes: number): string {
   return `{
 printf '%s\\n' '${mark} begin'
 exec 3<&0
-env -i "PATH=${NODE_BIN}:\${PATH:+$PATH:}${SYSTEM_PATH}" "HOME=$HOME" "USER=$USER" "LANG=\${LANG:-C.UTF-8}" \${TMPDIR:+"TMPDIR=$TMPDIR"} \\
+${ENVIRONMENT} \\
   setsid sh -c 'eval "$(head -c ${innerBytes})"' drover <&3 3<&- &
 exec 3<&- </dev/null
 wait $!
@@ -74,16 +95,21 @@ exec ${[program, ...argv].map(word).join(' ')}
 }
 
 function exportVariable(name: string, value: string | Secret): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-    throw new TypeError(`not a name of an environment variable: ${JSON.stringify(name)}`)
-  }
-  return `export ${name}=${word(value instanceof Secret ? value.open() : value)}`
+  return `export ${checkedName(name)}=${word(value instanceof Secret ? value.open() : value)}`
 }
 
-/** No shell can hold a NUL; what comes after it would be lost without a word. */
+/** A name that shells take for a variable's; throws for any other. */
+export function checkedName(name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
+  throw new TypeError(`not a name of an environment variable: ${JSON.stringify(name)}`)
+}
+
+/** No program can be given a NUL; what comes after it would be lost without a word. */
+export function withoutNul(text: string): string {
+  if (text.includes('\0')) throw new TypeError('a text for a host must not contain a NUL character')
+  return text
+}
+
 function word(text: string): string {
-  if (text.includes('\0')) {
-    throw new TypeError('a text for a host must not contain a NUL character')
-  }
-  return quote(text)
+  return quote(withoutNul(text))
 }

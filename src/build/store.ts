@@ -1,5 +1,5 @@
 import { hash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { errorCode } from '../hosts/error-code.ts'
@@ -77,6 +77,9 @@ const artifactRecord = z.object({
   bytes: z.number(),
 }) satisfies z.ZodType<Omit<Artifact, 'folder'>>
 
+/** Several releases of a large fleet. */
+const MOST_REMEMBERED = 10_000
+
 const inputsRecord = z.object({ service: z.string(), id: z.string() })
 
 /** Opens the store, making its folders and removing what dead processes left under way. */
@@ -122,6 +125,9 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
     )
   }
 
+  // By inputs. An artifact never changes, but it may have gone.
+  const foundBefore = new Map<string, Artifact>()
+
   // Several hosts get the same artifact at the same time.
   const underWay = new Map<string, Promise<Inventory>>()
 
@@ -136,8 +142,14 @@ export async function openArtifactStore(folder: string): Promise<ArtifactStore> 
     get,
     scratch,
     async find(inputs) {
+      const before = foundBefore.get(inputs)
+      if (before !== undefined && (await isThere(join(before.folder, '..', 'artifact.json')))) return before
       const known = await readJson(inputsFile(inputs), inputsRecord)
-      return known === undefined ? undefined : await get(known.service, known.id)
+      const found = known === undefined ? undefined : await get(known.service, known.id)
+      if (found === undefined) foundBefore.delete(inputs)
+      else foundBefore.set(inputs, found)
+      if (foundBefore.size > MOST_REMEMBERED) foundBefore.delete(foundBefore.keys().next().value!)
+      return found
     },
     folderOf: async (artifact) => (await mustHave(artifact)).folder,
     inventoryOf(wanted) {
@@ -229,6 +241,13 @@ async function prune(folder: string, { keep, unusedMs }: PruneOptions): Promise<
     layers += 1
   }
   return { artifacts, layers }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Out of sight by one rename, then removed: nobody finds half of it. */

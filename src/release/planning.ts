@@ -1,4 +1,3 @@
-import { diskSpace } from '../hosts/disk.ts'
 import type { DiskSpace } from '../hosts/disk.ts'
 import { refusal } from '../problem/problem.ts'
 import type { Artifact } from '../build/artifact.ts'
@@ -6,7 +5,8 @@ import type { LookedUp } from '../build/build-service.ts'
 import { configureAll, wantedServices } from './wanted.ts'
 import { changesNothing, countChanges, makePlan } from './plan.ts'
 import type { HostState, LeftOut, Plan, PlanInput } from './plan.ts'
-import { inspectorOf } from './inspect-site.ts'
+import { looksAt } from './early-looks.ts'
+import type { Look } from './early-looks.ts'
 import { observe } from './fleet-state.ts'
 import type { AwayHost } from './fleet-state.ts'
 import type { Blueprint, Order, ReleaseSet, SetMember } from './records.ts'
@@ -53,10 +53,11 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
   const live = await context.records.live(scope.ref)
   const configs = input.members === undefined ? await freshConfigs(scope, release) : memberConfigs(input.members)
   const all = sitesOf(context, release)
-  // The gate wants to know of the room on the disks: in one round trip with what runs there.
+  const looks = await looksAt(scope, live, all)
+  // The gate wants to know of the room on the disks.
   const [{ before, hosts, away }, disks] = await Promise.all([
-    observe(all, await inspectorOf(context, live)),
-    disksOf(all),
+    observe(all, (site) => looks.get(site)?.inspected),
+    disksOf(looks),
   ])
   const artifacts = new Map(Object.entries(input.artifacts))
   const wanted = wantedServices({
@@ -113,9 +114,9 @@ export async function planRelease(scope: Scope, input: PlanningInput): Promise<P
 }
 
 /** Where it cannot be measured now the gate tries once more, and says why not. */
-async function disksOf(all: readonly Site[]): Promise<Map<string, { readonly disk?: DiskSpace }>> {
-  const found = all.map(async ({ host, root }) => {
-    const disk = await diskSpace(host, root).catch(() => undefined)
+async function disksOf(looks: ReadonlyMap<Site, Look>): Promise<Map<string, { readonly disk?: DiskSpace }>> {
+  const found = [...looks].map(async ([{ host }, look]) => {
+    const disk = await look.disk
     return [host.name, disk === undefined ? {} : { disk }] as const
   })
   return new Map(await Promise.all(found))

@@ -2,6 +2,7 @@ import type { Artifact } from '../build/artifact.ts'
 import { fetchFor } from './ahead.ts'
 import type { LookedUp } from '../build/build-service.ts'
 import { lookUpAll } from './build.ts'
+import { beginLooks } from './early-looks.ts'
 import type { Context } from './context.ts'
 import type { EnvironmentRef, Order } from './records.ts'
 import { survey } from './survey.ts'
@@ -22,6 +23,7 @@ export interface Sourced {
 /** The source step: which commit of which branch, what it says of the fleet, and why each service differs. */
 export async function source(scope: Scope, order: Order): Promise<Sourced> {
   await enter(scope, 'source')
+  beginLooks(scope, order).catch(() => undefined)
   const found = await survey(scope.context, scope.ref, order, (repository) =>
     fetchFor(scope.context, scope.ref, repository),
   )

@@ -92,6 +92,16 @@ async function surveySource(
   return { commit, branch: commit.branch ?? ref, blueprint, reasons, deviations: [] }
 }
 
+/** Reads the manifests that {@link survey} is going to ask for; they are remembered for a while. */
+export async function readAhead(
+  repository: Repository,
+  environment: EnvironmentRef,
+  order: Order & { goal: 'deploy' },
+): Promise<void> {
+  const ref = order.ref ?? (await branchOf(repository, environment))
+  await manifestAt(repository, (await repository.resolve(ref)).id)
+}
+
 /** Without a ref the environment's own branch counts, as the newest manifest of the repository names it. */
 async function branchOf(repository: Repository, environment: EnvironmentRef): Promise<string> {
   const head = await repository.resolve('HEAD')

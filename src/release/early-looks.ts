@@ -1,0 +1,74 @@
+import { diskSpace } from '../hosts/disk.ts'
+import type { DiskSpace } from '../hosts/disk.ts'
+import type { Context } from './context.ts'
+import { inspectorOf } from './inspect-site.ts'
+import type { InspectedSite } from './inspect-site.ts'
+import type { Order, ReleaseRef } from './records.ts'
+import type { StoredRelease } from './record-store.ts'
+import { blueprintOf, concerns, sites, workflowId } from './scope.ts'
+import type { Scope, Site } from './scope.ts'
+
+/** After a build that took longer the hosts are looked at anew. */
+const FRESH_MS = 3_000
+
+/** What a plan wants to know of one host. */
+export interface Look {
+  readonly inspected: Promise<InspectedSite> | undefined
+  /** undefined where it cannot be measured now. */
+  readonly disk: Promise<DiskSpace | undefined>
+}
+
+/** Of one release, by place. */
+interface Looks {
+  readonly live: number
+  readonly began: number
+  readonly of: ReadonlyMap<string, Look>
+}
+
+const underWay = new WeakMap<Context, Map<string, Looks>>()
+
+/**
+ * Begins to look at the hosts of the live release while the source step works: the release has its turn, so nothing changes
+ * them before the plan. What fails is told by the plan, which asks again.
+ */
+export async function beginLooks({ context, ref }: Scope, order: Order): Promise<void> {
+  const live = await context.records.live(ref)
+  if (live === undefined) return
+  const all = underWay.get(context) ?? new Map<string, Looks>()
+  underWay.set(context, all)
+  const look = await lookerOf(context, live)
+  const concerned = sites(context, ref.fleet, blueprintOf(live)).filter(({ host }) => concerns(order, host.name))
+  const of = new Map(concerned.map((site) => [placeOf(site), look(site)]))
+  for (const { inspected } of of.values()) inspected?.catch(() => undefined)
+  all.set(workflowId(ref), { live: live.number, began: performance.now(), of })
+  setTimeout(() => all.delete(workflowId(ref)), FRESH_MS).unref()
+}
+
+/** Looks at places, or finds that this has begun for this very release a moment ago. Each look is given once. */
+export async function looksAt(
+  { context, ref }: Scope,
+  live: StoredRelease | undefined,
+  places: readonly Site[],
+): Promise<ReadonlyMap<Site, Look>> {
+  const begun = takeBegun(context, ref, live)
+  const isComplete = places.every((site) => begun.has(placeOf(site)))
+  const look = isComplete ? undefined : await lookerOf(context, live)
+  return new Map(places.map((site) => [site, begun.get(placeOf(site)) ?? look!(site)]))
+}
+
+function takeBegun(context: Context, ref: ReleaseRef, live: StoredRelease | undefined): Looks['of'] {
+  const all = underWay.get(context)
+  const begun = all?.get(workflowId(ref))
+  all?.delete(workflowId(ref))
+  const isFresh = begun !== undefined && begun.live === live?.number && performance.now() - begun.began < FRESH_MS
+  return isFresh ? begun.of : new Map()
+}
+
+async function lookerOf(context: Context, live: StoredRelease | undefined): Promise<(site: Site) => Look> {
+  const inspect = await inspectorOf(context, live)
+  return (site) => ({ inspected: inspect(site), disk: diskSpace(site.host, site.root).catch(() => undefined) })
+}
+
+function placeOf({ definition, root, runtime, router }: Site): string {
+  return JSON.stringify([definition, root, runtime.name, router.name])
+}

@@ -73,6 +73,8 @@ async function simplify(stage: Stage): Promise<void> {
   await rewrite(join(stage.repository, 'drover.yaml'), (text) =>
     text
       .replaceAll(/, singleton: \{[^}]*\}/g, '')
+      // So long the limit waits for it as well.
+      .replace('coupon: { port: 3008 }', 'coupon: { port: 3008, ready: { path: /health/ready, timeout: 8s } }')
       .replace(/( {2}backend: \{ port: 3080,).* smoke:/, '$1 smoke:')
       .replace(/ {4}variables: \{ PRISMA.*\n/, ''),
   )

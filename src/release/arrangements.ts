@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { StoredRelease } from './record-store.ts'
 import type { ReleaseSet } from './records.ts'
 import { addressesOf } from './routes.ts'
@@ -20,11 +21,13 @@ export async function arrangementsOf(scope: Scope, release: StoredRelease): Prom
   const shunned = new Set([...marked, ...(release.without ?? [])])
   const blueprint = blueprintOf(release)
   const before = await earlier(scope, release.liveBefore)
-  const addresses = await addressesOf(scope.context, blueprint)
+  const meanwhile =
+    before === undefined || isDeepStrictEqual(namesOf(before), namesOf(release)) ? 'same-hosts' : 'other-hosts'
+  const addresses = await addressesOf(scope.context, blueprint, meanwhile)
   return {
     live: {
       set: before?.set ?? {},
-      addresses: before === undefined ? addresses : await addressesOf(scope.context, blueprintOf(before)),
+      addresses: before === undefined ? addresses : await addressesOf(scope.context, blueprintOf(before), meanwhile),
       shunned,
     },
     wanted: {
@@ -33,6 +36,12 @@ export async function arrangementsOf(scope: Scope, release: StoredRelease): Prom
       shunned: new Set([...shunned].filter((host) => !concerns(release.order, host))),
     },
   }
+}
+
+function namesOf(release: StoredRelease): string[] {
+  return blueprintOf(release)
+    .hosts.map(({ name }) => name)
+    .toSorted()
 }
 
 /** How the services of a kept release are reached now. */

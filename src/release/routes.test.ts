@@ -103,6 +103,17 @@ describe('the routes of a host while a release is under way', () => {
     ])
   })
 
+  it('lead to the hosts of before from those that come, until what is live is on these as well', () => {
+    const alone = (set: Arrangement): Arrangement => ({ ...set, addresses: { ...set.addresses, hosts: ['h1'] } })
+    const live = alone(arrangement({ web: [81, 'h1'] }))
+    const wanted = arrangement({ web: [81, ...HOSTS] })
+
+    assert.deepEqual(shown(routesMeanwhile(live, wanted, 'h1')), ['web:81 10081 20081 on 10.0.0.1'])
+    assert.deepEqual(shown(routesMeanwhile(live, wanted, 'h2')), ['web:81 -> h1=10.0.0.1:81'])
+    assert.deepEqual(shown(routesOf(wanted, 'h2')), ['web:81 10081 20081'])
+    assert.deepEqual(shown(routesMeanwhile(wanted, live, 'h1')), ['web:81 10081 20081'])
+  })
+
   it('lead to peers that have it before and after, and keep the way open that others still use', () => {
     const live = arrangement({ web: [81, 'h1', 'h2'] })
     const wanted = arrangement({ web: [81, 'h2', 'h3'] })

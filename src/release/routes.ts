@@ -18,11 +18,18 @@ export interface Arrangement {
   readonly shunned: ReadonlySet<string>
 }
 
-/** Asks nobody where every service that has a port runs on every host. */
-export async function addressesOf(context: Context, { hosts, services }: Blueprint): Promise<Addresses> {
+/**
+ * Asks nobody where every service that has a port runs on every host, unless hosts come or go: `meanwhile` those that are new
+ * send to those that are not.
+ */
+export async function addressesOf(
+  context: Context,
+  { hosts, services }: Blueprint,
+  meanwhile: 'same-hosts' | 'other-hosts' = 'same-hosts',
+): Promise<Addresses> {
   const names = hosts.map(({ name }) => name)
   const isEverywhere = services.every((service) => service.port === undefined || service.hosts.length === names.length)
-  if (isEverywhere) return { hosts: names, of: new Map() }
+  if (isEverywhere && meanwhile === 'same-hosts') return { hosts: names, of: new Map() }
   const found = hosts.map(async (host) => [host.name, await context.address(host)] as const)
   return { hosts: names, of: new Map(await Promise.all(found)) }
 }
@@ -79,7 +86,8 @@ function routeTo({ host, live, wanted, now, next }: Question): Route | undefined
   const { name: service, port, slotPorts } = definition
   const addressOf = (name: string): string => wanted.addresses.of.get(name) ?? live.addresses.of.get(name) ?? name
   if (decides.on.includes(host)) {
-    const isExposed = now?.everywhere === false || next?.everywhere === false
+    const isNewSomewhere = now !== undefined && wanted.addresses.hosts.some((name) => !now.on.includes(name))
+    const isExposed = now?.everywhere === false || next?.everywhere === false || isNewSomewhere
     return { service, port, slotPorts, ...(isExposed ? { listen: [addressOf(host)] } : {}) }
   }
   const shunned = now === undefined ? wanted.shunned : live.shunned

@@ -87,6 +87,39 @@ describe('a fleet on hosts over SSH, with systemd', { skip, concurrency: false }
       'shop on h1: ready',
     ])
   })
+
+  it('grows from one host to three, and shrinks again', { timeout: 300_000 }, async (t) => {
+    const bench = await hostsBench(t, { machines: lab.hosts, placed: { jobs: 'on: [h1]' } })
+    const all = /hosts: \[h1, h2, h3]/
+    await bench.fleet.rewrite((manifest) => manifest.replace(all, 'hosts: [h1]'))
+    await bench.fleet.commit({})
+    const first = await carryOut(bench.control, bench.deploy)
+    await bench.fleet.rewrite((manifest) => manifest.replace(/hosts: \[h1]/, 'hosts: [h1, h2, h3]'))
+    await bench.fleet.commit({ shop: { version: '2' } })
+    const grown = await carryOut(bench.control, bench.deploy)
+    const versions = await Promise.all(lab.hosts.map(async ({ name }) => (await bench.ask(name, 'shop')).version))
+    await bench.fleet.rewrite((manifest) => manifest.replace(all, 'hosts: [h1, h2]'))
+    await bench.fleet.commit({ shop: { version: '3' } })
+    const shrunk = await carryOut(bench.control, bench.deploy)
+
+    assert.deepEqual(
+      [first, grown, shrunk].map(({ release }) => ending(release)),
+      ['kept', 'kept', 'kept'],
+    )
+    assert.deepEqual(versions, ['2', '2', '2'])
+    const { services, hosts } = await bench.control.controlPlane.status(ENVIRONMENT)
+    assert.deepEqual(
+      hosts.map(({ host, release }) => [host, release]),
+      [
+        ['h1', 3],
+        ['h2', 3],
+      ],
+    )
+    assert.deepEqual(
+      services.filter(({ service }) => service === 'shop').map(({ host, state }) => `${host}: ${state}`),
+      ['h1: ready', 'h2: ready'],
+    )
+  })
 })
 
 function ending({ outcome, problems }: Release): string {

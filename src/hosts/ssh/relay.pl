@@ -14,8 +14,8 @@
 #     exit      its exit code
 #     signal    the number of the signal that it died of
 #
-# What is there at the end of a command is told before its end; what a daemon that it left behind says later is not. At the
-# end of stdin this ends, and the commands go on.
+# What is there at the end of a command is told before its end; what a daemon that it left behind says later is not. When
+# the connection is lost, this stays until the commands have ended, for what they say would kill them if nobody took it.
 #
 # `perl -e <text>` is not started anew: a fork of this, which has read the modules already, costs a tenth of it.
 
@@ -38,20 +38,21 @@ use constant MOST_READS_AT_END => 32;
 
 my %commands;    # id => pid, input (what is left of it), and the handles in, out and err while they are open
 my $orders = '';
+my $alone  = 0;    # nobody listens any more
 # The end of a command interrupts the wait for its output.
 $SIG{CHLD} = sub { };
 $SIG{PIPE} = 'IGNORE';
 
-while (1) {
+while ( !$alone || %commands ) {
     my ( $readable, $writable ) = ( '', '' );
-    vec( $readable, fileno $_, 1 ) = 1 for \*STDIN, map { grep { $_ } @$_{qw(out err)} } values %commands;
+    vec( $readable, fileno $_, 1 ) = 1 for $alone ? () : \*STDIN, map { grep { $_ } @$_{qw(out err)} } values %commands;
     vec( $writable, fileno $_, 1 ) = 1 for grep { $_ } map { $_->{in} } values %commands;
     if ( select( $readable, $writable, undef, patience() ) < 0 ) {
         die "select: $!\n" unless $! == EINTR;
         collect();
         next;
     }
-    if ( vec( $readable, 0, 1 ) ) { read_orders() or last }
+    if ( vec( $readable, 0, 1 ) ) { read_orders() or $alone = 1 }
     for my $id ( keys %commands ) {
         my $command = $commands{$id};
         for my $stream (qw(out err)) {
@@ -166,10 +167,10 @@ sub collect {
 sub answer {
     my ( $id, $what, $number, $bytes ) = @_;
     my $text = "$id $what $number\n" . ( $bytes // '' );
-    while ( $text ne '' ) {
+    while ( $text ne '' && !$alone ) {
         my $written = syswrite STDOUT, $text;
         if    ( defined $written ) { substr( $text, 0, $written ) = '' }
-        elsif ( $! != EINTR )      { exit 0 }
+        elsif ( $! != EINTR )      { $alone = 1 }
     }
 }
 

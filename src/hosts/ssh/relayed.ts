@@ -59,6 +59,12 @@ async function endGroup(relay: Relay, groupNow: () => number | undefined, over: 
   return ok ? '' : mayStillRun(group)
 }
 
+/** Who comes next makes a connection, and others wait for it. */
+async function tellLost(connection: Connection): Promise<void> {
+  const entry = await connection.enter()
+  entry.left('lost')
+}
+
 /** Has a relay where one is worth it: for a host that is asked more than once. */
 export interface Relays {
   /** Called before each command: one that is open, or undefined. */
@@ -83,7 +89,7 @@ export function relays(connection: Connection): Relays {
       onOver() {
         if (relay === mine) relay = undefined
         if (!opened) notBefore = performance.now() + IDLE_MS
-        if (opened && !closing) void connection.enter().then((entry) => entry.left('lost'))
+        if (opened && !closing) tellLost(connection).catch(() => undefined)
       },
     })
     relay = mine

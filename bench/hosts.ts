@@ -75,10 +75,19 @@ async function main(): Promise<void> {
   const began = Date.now()
   const figures = await compared(asked.filter((name) => name !== 'hosts'))
   const parts = [heading(), ...(figures.length === 0 ? [] : [report(figures), NOTES])]
-  if (asked.includes('hosts')) parts.push(await severalHosts())
-  const page = `${parts.join('\n\n')}\n`
-  say(`\n${page}\n(${Math.round((Date.now() - began) / 1000)} s)`)
-  if (values.write) await writeFile(PAGE, page)
+  // Half an hour of measurements is not lost to what comes after.
+  await tell(parts)
+  if (asked.includes('hosts')) {
+    const last = await severalHosts()
+    await tell([...parts, last], last)
+  }
+  say(`\n(${Math.round((Date.now() - began) / 1000)} s)`)
+}
+
+/** Says what is new, and writes all of the page. */
+async function tell(parts: readonly string[], news = parts.join('\n\n')): Promise<void> {
+  say(`\n${news}`)
+  if (values.write) await writeFile(PAGE, `${parts.join('\n\n')}\n`)
 }
 
 /** Every contestant on a host that is as new. */

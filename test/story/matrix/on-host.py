@@ -65,6 +65,10 @@ def owner(pid):
     return pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
 
 
+# Of the deploy user, and no command: a relay starts commands, which are told of by themselves (src/hosts/ssh/relay.pl).
+OTHERS = r"nginx|sshd|\(sd-pam\)|/lib/systemd|perl -e my \(\$mark, \$size, \$text\)"
+
+
 def processes():
     """What services run, whoever started it, and what the deploy user has under way beside nginx and its logins."""
     services, commands, masters = [], [], 0
@@ -81,7 +85,7 @@ def processes():
                 group = re.search(rf"{re.escape(PREFIX)}-(.+)@([ab])\.service", text(f"/proc/{name}/cgroup") or "")
                 slot = {"service": group[1], "slot": group[2]} if group else {}
                 services.append({"pid": int(name), "folder": folder, "version": version_in(folder), **slot})
-            elif user == "drover" and title and not re.match(r"nginx|sshd|\(sd-pam\)|/lib/systemd", title):
+            elif user == "drover" and title and not re.match(OTHERS, title):
                 parent = int((text(f"/proc/{name}/stat") or "").rsplit(")", 1)[1].split()[1])
                 commands.append((int(name), parent, title))
         except (OSError, KeyError, IndexError):

@@ -38,7 +38,7 @@ if [ "$number" -gt "$seen" ]; then
   flock -w 30 9 || { printf 'busy\\n'; exit 1; }
   rm -rf -- "$root/work"
   printf '%s\\n' "$number" | cat >"$root/fence.part" && sync -- "$root/fence.part" &&
-    mv -fT -- "$root/fence.part" "$root/fence" || { printf 'failed fence 1\\n'; exit 1; }
+    mv -fT -- "$root/fence.part" "$root/fence" && sync -- "$root" || { printf 'failed fence 1\\n'; exit 1; }
   flock -s 9
 fi
 (umask 077 && rm -rf -- "$work" && mkdir -p -- "$work") || { printf 'failed fence 1\\n'; exit 1; }

@@ -26,7 +26,8 @@ export function renderScript(fence: Fence, operations: readonly Operation[], cla
 /**
  * The fence. Everyone passes the gate alone: it keeps newcomers out while a higher number waits for the commands of
  * lower ones to end, and makes the change from the exclusive to the shared lock safe. Commands of the current number
- * hold the lock shared, so they never wait for each other. `work` holds what a killed command leaves half-made; a
+ * hold the lock shared, so they never wait for each other. The number is on the disk before anything is done under it:
+ * after a cut of the power an older one would pass again. `work` holds what a killed command leaves half-made; a
  * higher number has the host for itself for a moment, and throws it away then.
  */
 function prologue(root: string, number: number, claims: readonly string[]): string {
@@ -50,7 +51,7 @@ if [ "$number" -gt "$seen" ]; then
   flock -w ${TAKE_OVER_SECONDS} 9 || { printf 'busy\\n'; exit 1; }
   rm -rf -- "$root/work"
   printf '%s\\n' "$number" | cat >"$root/fence.part" && sync -- "$root/fence.part" &&
-    mv -fT -- "$root/fence.part" "$root/fence" || { printf 'failed fence 1\\n'; exit 1; }
+    mv -fT -- "$root/fence.part" "$root/fence" && sync -- "$root" || { printf 'failed fence 1\\n'; exit 1; }
   flock -s 9
 fi
 (umask 077 && rm -rf -- "$work" && mkdir -p -- "$work") || { printf 'failed fence 1\\n'; exit 1; }

@@ -30,6 +30,8 @@ const LEASE_MS = 3_000
 const LOST = 70
 /** Something else than taking over may be wrong with whoever takes longer to see that it has lost its place. */
 const AWAKE_MS = 15_000
+/** A service that asks another while both start may die of it, and is started again by systemd after a second. */
+const BOOT_MS = 20_000
 
 export const RUN: Readonly<Record<Fault, (trial: Trial) => Promise<Ran>>> = { kill, power, network, race, clock }
 
@@ -45,9 +47,26 @@ async function kill({ arena, cell }: Trial): Promise<Ran> {
 }
 
 /** Cuts the power of a host, and gives it back once Drover has done what it can without. */
-function power(trial: Trial): Promise<Ran> {
+async function power(trial: Trial): Promise<Ran> {
   const { victim } = trial
-  return lose(trial, { cut: () => victim.powerCut(), mend: () => victim.powerOn() })
+  const ran = await lose(trial, { cut: () => victim.powerCut(), mend: () => victim.powerOn() })
+  await booted(trial)
+  return ran
+}
+
+/**
+ * Gives a host that has just been switched on the time to start what is live there. What is wrong afterwards is for the
+ * last check to tell.
+ */
+async function booted({ check, old, next }: Trial): Promise<void> {
+  for (const until = performance.now() + BOOT_MS; performance.now() < until; await delay(250)) {
+    try {
+      await check('after the boot', [old, next, String(Number(next) + 1)])
+      return
+    } catch (error) {
+      if (!(error instanceof Neither)) throw error
+    }
+  }
 }
 
 /** Cuts the line of a host, which goes on by itself, and heals it once Drover has done what it can without. */

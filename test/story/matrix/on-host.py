@@ -113,11 +113,23 @@ def wanted():
     return found
 
 
+def waits(name):
+    """
+    Whether it was under way when the host last lost its power, and no newer release has come to the host since: the
+    first command of one throws it away (src/hosts/script.ts).
+    """
+    with open("/proc/stat", encoding="utf-8") as file:
+        machine = int(re.search(r"^btime (\d+)", file.read(), re.MULTILINE)[1])
+    ticks = int(text("/proc/1/stat").rsplit(")", 1)[1].split()[19])
+    boot = machine + ticks / os.sysconf("SC_CLK_TCK")
+    return all(os.stat(os.path.join(ROOT, each)).st_mtime < boot for each in (name, "fence"))
+
+
 def half_made():
     """What has not got its name yet, and what is under way."""
     pending = os.path.join(ROUTER, "pending")
     target = os.path.basename(os.readlink(pending)) if os.path.islink(pending) else None
-    found = [f"work/{name}" for name in names(os.path.join(ROOT, "work"))]
+    found = [f"work/{name}" for name in names(os.path.join(ROOT, "work")) if not waits(f"work/{name}")]
     found += [f"router/sets/{name}" for name in names(os.path.join(ROUTER, "sets")) if name.startswith(".")]
     found += [f"router/{name}" for name in names(ROUTER) if name.startswith("pending.") and name != target]
     found += [name for name in names(ROOT) if name.endswith(".part")]

@@ -47,7 +47,7 @@ format: $(DEPS)
 
 # On one machine, and where the lab can be, on hosts: beside deploy.sh, Capistrano and Ansible.
 bench: $(SYSTEM) $(LAB) $(DEPS) $(PM2) $(BENCH)
-	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts && node bench/hosts.ts
+	@node bench/main.ts && node bench/planning.ts && node bench/spawning.ts && node bench/relay.ts && node bench/hosts.ts
 
 # Disposable hosts with real systemd, on Linux as root: make lab ARGS="up 3". See docs/lab.md.
 lab: $(SYSTEM) $(LAB) $(NODE_BIN)

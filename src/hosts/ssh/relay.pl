@@ -5,8 +5,8 @@
 #
 #     <id> <bytes of words> <bytes of input>
 #
-# Without any words it is only asked whether it is there, and answers `exit 0`. The words end with NUL: working folder (empty: where this runs), how many variables, each name and each value, the
-# program, its arguments. On stdout goes, for each command, a line `<id> <what> <number>`:
+# Without any words it is only asked whether it is there, and answers `exit 0`. The words end with NUL: working folder
+# (empty: where this runs), how many variables, each name and each value, the program, its arguments. On stdout goes, for each command, a line `<id> <what> <number>`:
 #
 #     begin     it runs, in a process group of this number
 #     missing   there is no such program (0) or folder (1)
@@ -17,7 +17,7 @@
 # What is there at the end of a command is told before its end; what a daemon that it left behind says later is not. When
 # the connection is lost, this stays until the commands have ended, for what they say would kill them if nobody took it.
 #
-# `perl -e <text>` is not started anew: a fork of this, which has read the modules already, costs a tenth of it.
+# `perl -e <text>` is not started anew: a fork of this, which has read the modules already, costs less.
 
 # Before any pragma or variable, so that the text of a program sees none of this.
 sub main::evaluate { eval shift @ARGV; return unless $@; print STDERR $@; exit 255 }
@@ -103,7 +103,7 @@ sub start {
         POSIX::dup2( fileno $err_there, 2 );
         @ENV{ keys %variables } = values %variables;
         if ( $folder ne '' && !chdir $folder ) { syswrite $trouble_there, '1'; POSIX::_exit(127) }
-        if ( $words[0] eq 'perl' && $words[1] eq '-e' ) {
+        if ( @words > 2 && $words[0] eq 'perl' && $words[1] eq '-e' ) {
             # A program that is started loses these by itself.
             close $_ for $trouble_there, $in, $out, $err, map { grep { $_ } @$_{qw(in out err)} } values %commands;
             ( $0, @ARGV ) = ( '-e', @words[ 2 .. $#words ] );

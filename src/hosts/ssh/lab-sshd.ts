@@ -90,6 +90,12 @@ export async function relayed(host: Host): Promise<Host> {
   throw new Error('the host has no relay')
 }
 
+/** Argument lists of all processes, their words apart by NUL. */
+export async function commandLines(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+}
+
 export async function makeKey(file: string): Promise<void> {
   await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file])
 }

@@ -42,9 +42,9 @@ sub walk_of {
     my ( $next, @things ) = (0);
     for my $record (@$records) {
         my ( undef, $path ) = file($record);
-        if    ( defined $path )                        { push @things, "$path\0f$seals->[ $next++ ]" }
+        if    ( defined $path )                     { push @things, "$path\0f$seals->[ $next++ ]" }
         elsif ( $record =~ /\Al (.+?)\/\/(.+)\z/s ) { push @things, "$1\0l$2" }
-        else                                           { push @things, substr( $record, 2 ) . "\0d" }
+        else                                        { push @things, substr( $record, 2 ) . "\0d" }
     }
     return [ sort @things ];
 }

@@ -10,10 +10,10 @@ import type { LineSplitter } from '../line-splitter.ts'
 import { openDialogue } from '../local/dialogue.ts'
 import type { Dialogue } from '../local/dialogue.ts'
 import { Secret } from '../../secrets/secret.ts'
+import { EMPTY, withLost } from './command-end.ts'
 import type { Connection } from './connection.ts'
 import { relayAnswers } from './relay-answers.ts'
 import type { RelayAnswer } from './relay-answers.ts'
-import { EMPTY, withLost } from './session.ts'
 import { checkedName, withoutNul, wrapRelay } from './wrapper.ts'
 
 /** A process on the host that starts commands, which is much cheaper than a session of sshd for each. */

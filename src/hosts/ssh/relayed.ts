@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Outcome, RunOptions } from '../host.ts'
-import type { Connection } from './connection.ts'
-import { openRelay } from './relay.ts'
-import type { Relay } from './relay.ts'
 import {
   DEFAULT_MAX_OUTPUT,
   DEFAULT_TIMEOUT_MS,
@@ -12,7 +9,10 @@ import {
   ON_ITS_WAY_MS,
   endOfGroup,
   mayStillRun,
-} from './session.ts'
+} from './command-end.ts'
+import type { Connection } from './connection.ts'
+import { openRelay } from './relay.ts'
+import type { Relay } from './relay.ts'
 
 /** After so long without a command the connection may close by itself, as if there had never been a relay. */
 const IDLE_MS = 60_000

@@ -5,20 +5,24 @@ import type { Command, Outcome, RunOptions } from '../host.ts'
 import { Secret } from '../../secrets/secret.ts'
 import { isTooLate } from './connection-failure.ts'
 import type { Connection, Entry } from './connection.ts'
+import {
+  DEFAULT_MAX_OUTPUT,
+  DEFAULT_TIMEOUT_MS,
+  EMPTY,
+  KILL_TIMEOUT_MS,
+  LINGER_MS,
+  ON_ITS_WAY_MS,
+  endOfGroup,
+  mayStillRun,
+  withLost,
+} from './command-end.ts'
 import { between, markedOutput, shorten } from './marked-output.ts'
 import type { MarkedOutput } from './marked-output.ts'
 import { wrap } from './wrapper.ts'
 import type { Wrapped } from './wrapper.ts'
 
-export const DEFAULT_TIMEOUT_MS = 60_000
-export const DEFAULT_MAX_OUTPUT = 1024 * 1024
 /** Room for what a login shell may print around the output, per stream, beside the marks. */
 const NOISE_BYTES = 64 * 1024
-/** What is there at the end of a command arrives with it; what holds ssh open longer is a daemon left behind. */
-export const LINGER_MS = 200
-/** A command on its way cannot be ended before it told its group. */
-export const ON_ITS_WAY_MS = 2_000
-export const KILL_TIMEOUT_MS = 10_000
 /** The longest timer there is: this machine's end of a command must not have a limit of its own. */
 const NO_LIMIT_MS = 2 ** 31 - 1
 
@@ -73,15 +77,6 @@ async function runOnce(connection: Connection, command: Command, options: Sessio
   } finally {
     entry.left(why)
   }
-}
-
-export const EMPTY: Outcome = {
-  ok: false,
-  exitCode: undefined,
-  signal: undefined,
-  stdout: '',
-  stderr: '',
-  durationMs: 0,
 }
 
 interface Session {
@@ -165,26 +160,6 @@ async function endRemote(connection: Connection, output: MarkedOutput, over: Abo
   return ended?.ok === true ? '' : mayStillRun(output.group)
 }
 
-/** A command that ends the process group of another. */
-export function endOfGroup(group: number): Command {
-  return { program: 'sh', argv: ['-c', END_GROUP, 'end', String(group)] }
-}
-
-/** Said where that could not be done. */
-export function mayStillRun(group: number): string {
-  return `its processes (group ${group}) may still run: the host cannot be reached\n`
-}
-
-/** SIGTERM, and SIGKILL two seconds later to what is left. Killed ones that nobody collected count as there still. */
-const END_GROUP = `there() { kill -s 0 -- "-$group" 2>/dev/null; }
-group=$1 polls=0
-kill -s TERM -- "-$group" 2>/dev/null
-while there && [ $polls -lt 40 ]; do sleep 0.05; polls=$((polls + 1)); done
-there || exit 0
-kill -s KILL -- "-$group" 2>/dev/null
-while there && [ $polls -lt 50 ]; do sleep 0.02; polls=$((polls + 1)); done
-exit 0`
-
 /** undefined: the command did not begin, and nobody had told it to end. */
 function outcomeOf(
   { wrapped, output, local, cut, note }: Session,
@@ -202,12 +177,6 @@ function outcomeOf(
   if (output.status !== undefined) return { ...base, ...endOf(output.status) }
   if (output.group === undefined) return undefined
   return { ...base, stderr: withLost(stderr), failure: 'transport' }
-}
-
-/** What a command has said, and then that its connection was lost. */
-export function withLost(said: string): string {
-  const lost = 'the connection was lost while the command ran; it may still be running\n'
-  return `${said}${said === '' || said.endsWith('\n') ? '' : '\n'}${lost}`
 }
 
 /** A shell tells a death by signal as 128 and its number; a program that exits with such a code itself looks the same. */

@@ -11,7 +11,7 @@ import { Refusal } from '../../problem/problem.ts'
 import { Secret } from '../../secrets/secret.ts'
 import type { Host } from '../host.ts'
 import { localHost } from '../local/local-host.ts'
-import { kill, knownHost, labSshd, makeKey } from './lab-sshd.ts'
+import { commandLines, kill, knownHost, labSshd, makeKey, relayed } from './lab-sshd.ts'
 
 const TRUE = { program: 'true', argv: [] }
 
@@ -107,26 +107,6 @@ describe('a host over ssh that does not let us in', () => {
 })
 
 describe('a host over ssh in trouble', () => {
-  test('a connection cut in the middle of a line is a failure of the transport, and the next command connects anew', async (t) => {
-    const lab = await labSshd(t)
-    const host = lab.host()
-    const running = host.run(
-      { program: 'sh', argv: ['-c', 'printf "half a li"; echo told >&2; exec sleep 30'] },
-      {
-        onLine: (line) => {
-          if (line === 'told') void lab.children().then((pids) => pids.toReversed().forEach(kill))
-        },
-      },
-    )
-
-    const outcome = await running
-    const next = await host.run({ program: 'echo', argv: ['again'] })
-
-    assert.deepEqual([outcome.failure, outcome.exitCode, outcome.stdout], ['transport', undefined, 'half a li'])
-    assert.match(outcome.stderr, /connection was lost/)
-    assert.equal(next.stdout, 'again\n')
-  })
-
   test('a follower whose connection is cut rejects', async (t) => {
     const lab = await labSshd(t)
     const file = join(lab.folder, 'log')
@@ -145,30 +125,6 @@ describe('a host over ssh in trouble', () => {
       (error) => error instanceof Refusal && error.problems[0]?.code === 'hosts/follow-lost',
     )
   })
-
-  test(
-    'a connection that hangs does not hold up an abort, which says what may still run',
-    { timeout: 60_000 },
-    async (t) => {
-      const lab = await labSshd(t)
-      const abort = new AbortController()
-
-      const outcome = await lab.host().run(
-        { program: 'sh', argv: ['-c', 'echo ready; exec sleep 60'] },
-        {
-          signal: abort.signal,
-          onLine: () =>
-            void lab
-              .children()
-              .then((pids) => pids.forEach((pid) => process.kill(pid, 'SIGSTOP')))
-              .finally(() => abort.abort()),
-        },
-      )
-
-      assert.equal(outcome.failure, 'aborted')
-      assert.match(outcome.stderr, /may still run/)
-    },
-  )
 
   test('a host that allows two sessions a connection is slower, no more', async (t) => {
     const lab = await labSshd(t, ['MaxSessions 2'])
@@ -210,32 +166,6 @@ describe('a host over ssh in trouble', () => {
 
     assert.deepEqual([outcome.stdout, outcome.stderr, outcome.ok], ['it said\nno newline', 'err\n', true])
     assert.deepEqual(lines.toSorted(), ['stderr err', 'stdout it said', 'stdout no newline'])
-  })
-
-  test('secrets are in no argument list on either side', async (t) => {
-    const lab = await labSshd(t)
-    const secret = `hidden-${process.pid}-in-the-input`
-    let found: string[] | undefined
-    let looked: Promise<void> | undefined
-
-    const outcome = await lab.host().run(
-      {
-        program: 'sh',
-        argv: ['-c', 'cat >/dev/null; echo ready; sleep 1; printf %s "$TOKEN"'],
-        env: { TOKEN: new Secret(secret) },
-        stdin: new Secret(secret),
-      },
-      {
-        onLine: (line) => {
-          if (line === 'ready')
-            looked = commandLines().then((all) => void (found = all.filter((one) => one.includes(secret))))
-        },
-      },
-    )
-    await looked
-
-    assert.equal(outcome.stdout.replace('ready\n', ''), secret)
-    assert.deepEqual(found, [])
   })
 
   test('thirty commands at once share one connection, and followers take no places from them', async (t) => {
@@ -283,17 +213,90 @@ describe('a host over ssh in trouble', () => {
   })
 })
 
+for (const [way, opened] of [
+  ['in sessions of their own', (host: Host) => Promise.resolve(host)],
+  ['through the relay', relayed],
+] as const) {
+  describe(`commands ${way}`, () => {
+    test('a connection cut in the middle of a line is a failure of the transport, and the next command connects anew', async (t) => {
+      const lab = await labSshd(t)
+      const host = await opened(lab.host())
+      const running = host.run(
+        { program: 'sh', argv: ['-c', 'printf "half a li"; echo told >&2; exec sleep 30'] },
+        {
+          onLine: (line) => {
+            if (line === 'told') void lab.children().then((pids) => pids.toReversed().forEach(kill))
+          },
+        },
+      )
+
+      const outcome = await running
+      const next = await host.run({ program: 'echo', argv: ['again'] })
+
+      assert.deepEqual([outcome.failure, outcome.exitCode, outcome.stdout], ['transport', undefined, 'half a li'])
+      assert.match(outcome.stderr, /connection was lost/)
+      assert.equal(next.stdout, 'again\n')
+    })
+
+    test(
+      'a connection that hangs does not hold up an abort, which says what may still run',
+      { timeout: 60_000 },
+      async (t) => {
+        const lab = await labSshd(t)
+        const abort = new AbortController()
+        const host = await opened(lab.host())
+
+        const outcome = await host.run(
+          { program: 'sh', argv: ['-c', 'echo ready; exec sleep 60'] },
+          {
+            signal: abort.signal,
+            onLine: () =>
+              void lab
+                .children()
+                .then((pids) => pids.forEach((pid) => process.kill(pid, 'SIGSTOP')))
+                .finally(() => abort.abort()),
+          },
+        )
+
+        assert.equal(outcome.failure, 'aborted')
+        assert.match(outcome.stderr, /may still run/)
+      },
+    )
+
+    test('secrets are in no argument list on either side', async (t) => {
+      const host = await opened((await labSshd(t)).host())
+      const secret = `hidden-${process.pid}-in-the-input`
+      let found: string[] | undefined
+      let looked: Promise<void> | undefined
+
+      const outcome = await host.run(
+        {
+          program: 'sh',
+          argv: ['-c', 'cat >/dev/null; echo ready; sleep 1; printf %s "$TOKEN"'],
+          env: { TOKEN: new Secret(secret) },
+          stdin: new Secret(secret),
+        },
+        {
+          onLine: (line) => {
+            if (line === 'ready')
+              looked = commandLines().then((all) => void (found = all.filter((one) => one.includes(secret))))
+          },
+        },
+      )
+      await looked
+
+      assert.equal(outcome.stdout.replace('ready\n', ''), secret)
+      assert.deepEqual(found, [])
+    })
+  })
+}
+
 async function refused(host: Host): Promise<{ code: string; what: string; hint: string }> {
   const error = await host.run(TRUE).catch((error: unknown) => error)
   assert.ok(error instanceof Refusal, `not refused: ${JSON.stringify(error)}`)
   const [problem] = error.problems
   assert.ok(problem?.hint !== undefined)
   return { code: problem.code, what: problem.what, hint: problem.hint }
-}
-
-async function commandLines(): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
 }
 
 async function answering(t: TestContext, answer: string | undefined): Promise<number> {

@@ -14,8 +14,8 @@ import { tunnels } from './tunnel.ts'
 import { uploader } from './upload.ts'
 
 /**
- * sshd allows ten sessions on a connection (MaxSessions). Two are left for ending commands; where it allows fewer, ssh
- * makes a connection of its own for the one too many, which costs a quarter of a second.
+ * sshd allows ten sessions on a connection (MaxSessions). The relay has one, and one is left for ending a command; where
+ * sshd allows fewer, ssh makes a connection of its own for the one too many, which costs a quarter of a second.
  */
 const SESSIONS_AT_ONCE = 8
 

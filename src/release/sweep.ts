@@ -49,9 +49,9 @@ export async function sweep(scope: Scope): Promise<void> {
   await dismissHosts(scope, live)
 }
 
-/** A newer release is live, and what it has replaced is still warm: its own sweep comes. */
+/** A newer release was kept, and what it has replaced is still warm: its own sweep comes. One that broke has none. */
 function isForLater({ number }: ReleaseRef, live: StoredRelease): boolean {
-  if (live.number === number || live.endedAt === undefined) return false
+  if (live.number === number || live.outcome !== 'kept' || live.endedAt === undefined) return false
   return Date.now() < live.endedAt + blueprintOf(live).environment.warmMs
 }
 

@@ -29,7 +29,8 @@ const underWay = new WeakMap<Context, Map<string, Looks>>()
 
 /**
  * Begins to look at the hosts of the live release while the source step works: the release has its turn, so nothing changes
- * them before the plan. What fails is told by the plan, which asks again.
+ * them before the plan. A look that fails is not told here: the plan is given it, as if it had looked by itself, and the
+ * step that plans is repeated where its connection was cut off.
  */
 export async function beginLooks({ context, ref }: Scope, order: Order): Promise<void> {
   const live = await context.records.live(ref)

@@ -21,7 +21,7 @@ export interface ControlPlane {
   drift(environment: EnvironmentRef, options: { deep: boolean }): Promise<EnvironmentDrift>
   environments(): Promise<EnvironmentRef[]>
   /** Lines of the live slots (or all slots) of some or all services. */
-  logs(environment: EnvironmentRef, options: LogOptions): AsyncIterable<LogLine>
+  logs(environment: EnvironmentRef, options: LogOptions): AsyncIterable<LogLine | LogNotice>
   /** Stops every slot and the router of the environment; artifacts and records stay. */
   teardown(environment: EnvironmentRef, actor: string): Promise<void>
 }
@@ -38,6 +38,12 @@ export interface LogLine {
   readonly service: string
   readonly slot: 'a' | 'b'
   readonly line: string
+}
+
+/** What keeps the lines of a host from coming, or that they come again. */
+export interface LogNotice {
+  readonly host: string
+  readonly notice: string
 }
 
 export interface EnvironmentStatus extends EnvironmentRef {

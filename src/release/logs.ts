@@ -1,21 +1,27 @@
-import { refusal } from '../problem/problem.ts'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Refusal, refusal } from '../problem/problem.ts'
+import type { SlotName } from '../manifest/fleet.ts'
 import { nearMiss } from '../problem/near-miss.ts'
 import type { SlotRef } from '../runtimes/runtime.ts'
 import type { Context } from './context.ts'
-import type { LogLine, LogOptions } from './control-plane.ts'
+import type { LogLine, LogNotice, LogOptions } from './control-plane.ts'
 import type { EnvironmentRef } from './records.ts'
 import { blueprintOf, sites } from './scope.ts'
 import type { Site } from './scope.ts'
 
 /** Lines that wait for a slow reader; beyond that the oldest are dropped, so that a chatty service cannot fill the memory. */
 const MOST_WAITING = 10_000
+/** A host that cannot be followed is asked again after so long. */
+const AGAIN_MS = 2_000
+const SLOTS: readonly SlotName[] = ['a', 'b']
 
 /** The last lines of the live slots of some or all services, and with `follow` everything that comes after. */
 export async function* logLines(
   context: Context,
   environment: EnvironmentRef,
   options: LogOptions,
-): AsyncGenerator<LogLine> {
+): AsyncGenerator<LogLine | LogNotice> {
   const live = await context.records.live(environment)
   if (live === undefined)
     throw refusal(
@@ -38,7 +44,7 @@ export async function* logLines(
   const all = sites(context, environment.fleet, blueprintOf(live))
   const slots = await answering(all, async (site) => ({ site, slots: await liveSlots(site, chosen) }))
   if (options.follow) {
-    yield* follow(slots, options)
+    yield* follow(all, chosen, options)
     return
   }
   for (const { site, slots: refs } of slots) {
@@ -65,26 +71,22 @@ async function liveSlots(site: Site, chosen: ReadonlySet<string>): Promise<SlotR
     .map(([service, choice]) => ({ service, slot: choice.slot }))
 }
 
+/** All of them until the signal aborts, over releases: both slots of a service are followed from the beginning. */
 async function* follow(
-  sources: readonly { site: Site; slots: readonly SlotRef[] }[],
+  all: readonly Site[],
+  chosen: ReadonlySet<string>,
   { lines, signal }: LogOptions,
-): AsyncGenerator<LogLine> {
-  const waiting: LogLine[] = []
+): AsyncGenerator<LogLine | LogNotice> {
+  const waiting: (LogLine | LogNotice)[] = []
   let wake: (() => void) | undefined
   const stop = new AbortController()
-  const ended = Promise.all(
-    sources.map(({ site, slots }) =>
-      site.runtime.follow(site.host, site.root, slots, {
-        lines,
-        signal: AbortSignal.any([signal, stop.signal]),
-        onLine: (slot, line) => {
-          if (waiting.length >= MOST_WAITING) waiting.shift()
-          waiting.push({ host: site.host.name, service: slot.service, slot: slot.slot, line })
-          wake?.()
-        },
-      }),
-    ),
-  )
+  const told = (said: LogLine | LogNotice): void => {
+    if (waiting.length >= MOST_WAITING) waiting.shift()
+    waiting.push(said)
+    wake?.()
+  }
+  const until = AbortSignal.any([signal, stop.signal])
+  const ended = Promise.all(all.map((site) => followSite(site, chosen, { lines, signal: until, told })))
   let over = false
   const finish = (): void => {
     over = true
@@ -102,5 +104,63 @@ async function* follow(
     await ended
   } finally {
     stop.abort()
+  }
+}
+
+interface Follower {
+  readonly lines: number
+  readonly signal: AbortSignal
+  readonly told: (said: LogLine | LogNotice) => void
+}
+
+/** Goes on when the host was away: nobody who watches a fleet at night wants the others to fall silent with one. */
+async function followSite(site: Site, chosen: ReadonlySet<string>, { lines, signal, told }: Follower): Promise<void> {
+  const host = site.host.name
+  let isAway = false
+  for (let shown = lines; !signal.aborted; shown = 0) {
+    try {
+      const live = await liveSlots(site, chosen)
+      if (isAway) told({ host, notice: 'is there again; what it has logged meanwhile is told without --follow' })
+      isAway = false
+      await followSlots(site, { live, chosen }, { lines: shown, signal, told })
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof Refusal)) throw error
+      if (!isAway) told({ host, notice: `cannot be followed now, and is tried again: ${error.problems[0]?.what}` })
+      isAway = true
+      await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+interface Followed {
+  readonly live: readonly SlotRef[]
+  readonly chosen: ReadonlySet<string>
+}
+
+/** The last lines of those that are live, and what comes from all. */
+async function followSlots(site: Site, { live, chosen }: Followed, { lines, signal, told }: Follower): Promise<void> {
+  if (signal.aborted) return
+  const isLive = ({ service, slot }: SlotRef): boolean =>
+    live.some((each) => each.service === service && each.slot === slot)
+  const both = [...chosen].flatMap((service) => SLOTS.map((slot): SlotRef => ({ service, slot })))
+  const either = new AbortController()
+  const followed = (slots: readonly SlotRef[], last: number): Promise<void> =>
+    site.runtime.follow(site.host, site.root, slots, {
+      lines: last,
+      signal: AbortSignal.any([signal, either.signal]),
+      onLine: ({ service, slot }, line) => told({ host: site.host.name, service, slot, line }),
+    })
+  try {
+    await Promise.all([
+      followed(live, lines),
+      followed(
+        both.filter((slot) => !isLive(slot)),
+        0,
+      ),
+      once(signal, 'abort', { signal: either.signal }),
+    ])
+  } finally {
+    either.abort()
   }
 }

@@ -1,13 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { LogLine } from '../release/control-plane.ts'
+import type { LogLine, LogNotice } from '../release/control-plane.ts'
 import { statusDocument } from '../release/documents.ts'
 import type { Serving } from './app.ts'
 import { eventStream } from './event-stream.ts'
 import type { Message } from './event-stream.ts'
 import { actorBody, driftQuery, environmentParams, logsQuery } from './requests.ts'
 import { ACT_FAILURES, PLAIN_FAILURES, READ_FAILURES, body, json, stream } from './responses.ts'
-import { driftSchema, environmentSchema, logLineSchema, statusSchema } from './schemas.ts'
+import { driftSchema, environmentSchema, logLineSchema, logNoticeSchema, statusSchema } from './schemas.ts'
 
 const ENVIRONMENT = '/v1/fleets/{fleet}/environments/{environment}'
 
@@ -44,7 +44,13 @@ const logs = createRoute({
   summary: 'Lines of the running services',
   description: 'Server-sent events named `line`. An event `failure` carries a Failure.',
   request: { params: environmentParams, query: logsQuery },
-  responses: { 200: stream(logLineSchema, 'A LogLine in each event.'), ...READ_FAILURES },
+  responses: {
+    200: stream(
+      z.union([logLineSchema, logNoticeSchema]),
+      'A LogLine in each event `line`, a LogNotice in each `notice`.',
+    ),
+    ...READ_FAILURES,
+  },
 })
 
 const teardown = createRoute({
@@ -81,6 +87,6 @@ export function addEnvironmentRoutes(app: OpenAPIHono, serving: Serving): void {
   })
 }
 
-async function* messagesOf(source: AsyncIterable<LogLine>): AsyncGenerator<Message> {
-  for await (const line of source) yield { event: 'line', data: line }
+async function* messagesOf(source: AsyncIterable<LogLine | LogNotice>): AsyncGenerator<Message> {
+  for await (const said of source) yield { event: 'notice' in said ? 'notice' : 'line', data: said }
 }

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from '@hono/zod-openapi'
-import type { EnvironmentStatus, LogLine } from '../release/control-plane.ts'
+import type { EnvironmentStatus, LogLine, LogNotice } from '../release/control-plane.ts'
 import type { EnvironmentDrift } from '../release/environment-drift.ts'
 import type { PlanDocument, ReleaseDocument, StatusDocument } from '../release/documents.ts'
 import type { EventBody, Order, ReleaseEvent, Request } from '../release/records.ts'
 import type { BootstrapEvent, BootstrapPlan, HostReport } from '../release/host-operations.ts'
 import { bootstrapEventSchema, bootstrapPlanSchema, hostReportSchema } from './host-schemas.ts'
 import { requestBody } from './requests.ts'
-import { driftSchema, eventSchema, logLineSchema, planSchema, releaseSchema, statusSchema } from './schemas.ts'
+import {
+  driftSchema,
+  eventSchema,
+  logLineSchema,
+  logNoticeSchema,
+  planSchema,
+  releaseSchema,
+  statusSchema,
+} from './schemas.ts'
 import { testingClient } from './testing-client.ts'
 
 const operation = z.object({
@@ -111,6 +119,7 @@ test('the schemas say what the types say', () => {
     Same<z.infer<typeof eventSchema>, ReleaseEvent>,
     Same<z.infer<typeof eventSchema>['body'], EventBody>,
     Same<z.infer<typeof logLineSchema>, LogLine>,
+    Same<z.infer<typeof logNoticeSchema>, LogNotice>,
     Same<z.infer<typeof hostReportSchema>, HostReport>,
     Same<z.infer<typeof bootstrapPlanSchema>, BootstrapPlan>,
     Same<z.infer<typeof bootstrapEventSchema>, BootstrapEvent>,
@@ -118,7 +127,7 @@ test('the schemas say what the types say', () => {
     Same<z.infer<typeof requestBody>['order'], Order>,
     Same<z.infer<typeof statusSchema>['services'], EnvironmentStatus['services']>,
     Same<z.infer<typeof driftSchema>, EnvironmentDrift>,
-  ] = [true, true, true, true, true, true, true, true, true, true, true, true, true]
+  ] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true]
 
   assert.ok(same.every(Boolean))
 })

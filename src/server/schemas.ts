@@ -299,6 +299,8 @@ export const logLineSchema = z
   .object({ host: z.string(), service: z.string(), slot, line: z.string() })
   .openapi('LogLine')
 
+export const logNoticeSchema = z.object({ host: z.string(), notice: z.string() }).openapi('LogNotice')
+
 export const healthSchema = z
   .object({ status: z.enum(['ok', 'unwell']), version: z.string(), detail: z.string().optional() })
   .openapi('Health')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openLab } from '../../lab/lab.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { whatIsMissing } from '../../lab/needs.ts'
@@ -86,6 +87,43 @@ describe('a fleet on hosts over SSH, with systemd', { skip, concurrency: false }
       'jobs on h2: ready',
       'shop on h1: ready',
     ])
+  })
+
+  it('is followed over a release, and over a cut of the line to one of two', { timeout: 300_000 }, async (t) => {
+    const bench = await hostsBench(t, { machines: lab.hosts.slice(0, 2) })
+    await carryOut(bench.control, bench.deploy)
+    const stop = new AbortController()
+    t.after(() => stop.abort())
+    const options = { services: ['shop'], lines: 1, follow: true, signal: stop.signal }
+    const told: string[] = []
+    const following = (async () => {
+      for await (const said of bench.control.controlPlane.logs(ENVIRONMENT, options)) {
+        told.push('notice' in said ? `${said.host}: ${said.notice}` : `${said.host} ${said.slot}: ${said.line}`)
+      }
+    })()
+    const hears = async (...patterns: readonly RegExp[]): Promise<void> => {
+      const until = performance.now() + 60_000
+      while (!patterns.every((pattern) => told.some((line) => pattern.test(line)))) {
+        assert.ok(performance.now() < until, `${patterns.join(' and ')} in ${told.join('\n')}`)
+        await delay(50)
+      }
+      told.length = 0
+    }
+    await hears(/^h1 a: listening/, /^h2 a: listening/)
+
+    await bench.fleet.commit({ shop: { version: '2' } })
+    await carryOut(bench.control, bench.deploy)
+    await hears(/^h1 b: listening/, /^h2 b: listening/)
+    await lab.hosts[1]!.networkCut()
+    await hears(/^h2: cannot be followed now/)
+    await lab.hosts[1]!.networkHeal()
+    await hears(/^h2: is there again/)
+    await bench.fleet.commit({ shop: { version: '3' } })
+    await carryOut(bench.control, bench.deploy)
+    await hears(/^h1 a: listening/, /^h2 a: listening/)
+
+    stop.abort()
+    await following
   })
 
   it('grows from one host to three, and shrinks again', { timeout: 300_000 }, async (t) => {

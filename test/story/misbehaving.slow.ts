@@ -88,8 +88,8 @@ describe('services that behave badly', { concurrency: false }, () => {
 async function lastLines({ controlPlane }: OpenedControlPlane, lines: number): Promise<string[]> {
   const signal = AbortSignal.timeout(10_000)
   const shown: string[] = []
-  for await (const { line } of controlPlane.logs(ENVIRONMENT, { services: ['shop'], lines, follow: false, signal })) {
-    shown.push(line)
+  for await (const said of controlPlane.logs(ENVIRONMENT, { services: ['shop'], lines, follow: false, signal })) {
+    if ('line' in said) shown.push(said.line)
   }
   return shown
 }

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../release/control-plane.ts'
+import type { LogLine, LogNotice } from '../../release/control-plane.ts'
 import type { PlanDocument, ReleaseDocument, StatusDocument } from '../../release/documents.ts'
 import type {
   BootstrapEvent,
@@ -37,7 +37,7 @@ export interface Client {
   status(environment: EnvironmentRef): Promise<StatusDocument>
   drift(environment: EnvironmentRef, options: { readonly deep: boolean }): Promise<EnvironmentDrift>
   environments(): Promise<readonly EnvironmentRef[]>
-  logs(environment: EnvironmentRef, wanted: LogsWanted): AsyncGenerator<LogLine>
+  logs(environment: EnvironmentRef, wanted: LogsWanted): AsyncGenerator<LogLine | LogNotice>
   teardown(environment: EnvironmentRef, actor: string): Promise<void>
   look(host: DeclaredHost, options?: LookOptions): Promise<HostReport>
   planBootstrap(order: BootstrapOrder): Promise<BootstrapPlan>
@@ -101,10 +101,14 @@ async function* releaseEvents(
   throw new ConnectionLost(endpoint.url, 'the stream ended before the release did')
 }
 
-async function* logLines(endpoint: Endpoint, environment: EnvironmentRef, wanted: LogsWanted): AsyncGenerator<LogLine> {
+async function* logLines(
+  endpoint: Endpoint,
+  environment: EnvironmentRef,
+  wanted: LogsWanted,
+): AsyncGenerator<LogLine | LogNotice> {
   const query = new URLSearchParams({ lines: String(wanted.lines), follow: String(wanted.follow) })
   for (const service of wanted.services) query.append('service', service)
-  yield* streamed<LogLine>(endpoint, {
+  yield* streamed<LogLine | LogNotice>(endpoint, {
     method: 'GET',
     path: `${pathOf(environment)}/logs?${query.toString()}`,
     ...(wanted.signal === undefined ? {} : { signal: wanted.signal }),

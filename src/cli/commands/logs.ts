@@ -26,19 +26,23 @@ export async function logs(cli: Cli, words: readonly (string | undefined)[], opt
   const { environment, rest } = await targetOf(cli, client, { words: given(words), option: options.environment })
   const print = cli.json ? (line: LogLine) => cli.document(line) : printer(cli)
   const wanted = { services: rest, lines, follow: options.follow === true }
+  const shown: Shown = { print, note: (text) => cli.note(text) }
   await (wanted.follow
-    ? following({ cli, client, environment, wanted, print })
-    : once(client, environment, wanted, print))
+    ? following({ cli, client, environment, wanted, shown })
+    : once(client, environment, wanted, shown))
   return EXIT.done
 }
 
-async function once(
-  client: Client,
-  environment: EnvironmentRef,
-  wanted: LogsWanted,
-  print: (line: LogLine) => void,
-): Promise<void> {
-  for await (const line of client.logs(environment, wanted)) print(line)
+interface Shown {
+  readonly print: (line: LogLine) => void
+  readonly note: (text: string) => void
+}
+
+async function once(client: Client, environment: EnvironmentRef, wanted: LogsWanted, shown: Shown): Promise<void> {
+  for await (const said of client.logs(environment, wanted)) {
+    if ('notice' in said) shown.note(`${said.host}: ${printable(said.notice)}`)
+    else shown.print(said)
+  }
 }
 
 interface Following {
@@ -46,14 +50,14 @@ interface Following {
   readonly client: Client
   readonly environment: EnvironmentRef
   readonly wanted: LogsWanted
-  readonly print: (line: LogLine) => void
+  readonly shown: Shown
 }
 
 /** Over restarts of the control plane; what was logged meanwhile is not shown, since nobody knows where it begins. */
-async function following({ cli, client, environment, wanted, print }: Following): Promise<void> {
+async function following({ cli, client, environment, wanted, shown }: Following): Promise<void> {
   for (let current = client, lines = wanted.lines; ; lines = 0) {
     try {
-      await once(current, environment, { ...wanted, lines }, print)
+      await once(current, environment, { ...wanted, lines }, shown)
       return
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error

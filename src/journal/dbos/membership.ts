@@ -32,7 +32,9 @@ export type Recover = (workers: readonly string[]) => Promise<void>
  *
  * A takeover is two transactions. The first declares the worker gone and raises the fence, so that from then on the
  * old owner can begin nothing and hosts refuse what it had under way. The second hands its workflows over and deletes
- * its row; whoever dies before its end leaves the row to the next. All times are the database's.
+ * its row; whoever dies before its end leaves the row to the next. Between these and its next beat a worker that lives
+ * may still take something from a queue: work of a worker without a row is taken over like that of one that is gone.
+ * Time is measured by each process for itself; the database's clock may be set.
  */
 export class Membership {
   readonly id: string
@@ -46,6 +48,8 @@ export class Membership {
   /** Since when no beat has been missed. */
   #steadySince = performance.now()
   #lost = false
+  /** The last beat of each other worker, and since when this process has known it. */
+  readonly #seen = new Map<string, { readonly beat: string; readonly since: number }>()
 
   private constructor(options: MembershipOptions) {
     this.id = options.id
@@ -171,25 +175,47 @@ export class Membership {
 
   /** True when there is work to take over. */
   async #declareGone(): Promise<boolean> {
-    // A beat of the future is from before the database's clock was set back; whoever lives beats again at once.
-    const since = 'clock_timestamp() - beat'
-    const late = `id <> $1 AND NOT gone AND (${since} > lease OR ${since} < -lease)`
-    const { rows } = await this.#options.pool.query<{ gone: boolean; late: boolean }>(
-      `SELECT gone, ${late} AS late FROM drover.workers WHERE gone OR ${late}`,
-      [this.id],
+    const { rows } = await this.#options.pool.query<OtherWorker>(
+      `SELECT id, gone, beat::text, extract(epoch FROM lease) * 1000 AS "leaseMs" FROM drover.workers WHERE id <> $1
+       UNION ALL SELECT executor_id, true, '', 0 FROM (${unowned('$2')}) AS unowned`,
+      [this.id, this.#options.version],
     )
-    if (this.#isSteady() && rows.some((row) => row.late)) {
+    for (const id of this.#seen.keys()) if (!rows.some((row) => row.id === id)) this.#seen.delete(id)
+    const late = rows.filter((row) => !row.gone && this.#isLate(row))
+    if (this.#isSteady() && late.length > 0) {
       await inTransaction(this.#options.pool, async (client) => {
-        const { rowCount } = await client.query(`UPDATE drover.workers SET gone = true WHERE ${late}`, [this.id])
+        const { rowCount } = await client.query(
+          `UPDATE drover.workers SET gone = true
+           WHERE NOT gone AND (id, beat::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+          [late.map(({ id }) => id), late.map(({ beat }) => beat)],
+        )
         if (rowCount !== 0) await client.query('SELECT drover.raise_fence()')
       })
     }
-    return rows.length > 0
+    return late.length > 0 || rows.some(({ gone }) => gone)
+  }
+
+  /**
+   * Whether this process has seen the same beat for longer than the other's lease, by its own clock, which nobody sets: where
+   * the database's is set, every beat is of the future, or of long ago.
+   */
+  #isLate({ id, beat, leaseMs }: OtherWorker): boolean {
+    const now = performance.now()
+    const seen = this.#seen.get(id)
+    if (seen?.beat === beat) return now - seen.since > Number(leaseMs)
+    this.#seen.set(id, { beat, since: now })
+    return false
   }
 
   /** The rows stay locked meanwhile, so that a gone worker that starts anew waits, and then recovers its own. */
   async #recoverGone(recover: Recover): Promise<void> {
     await inTransaction(this.#options.pool, async (client) => {
+      await client.query(
+        `INSERT INTO drover.workers (id, token, version, lease, gone)
+         SELECT executor_id, gen_random_uuid(), $1, '0', true FROM (${unowned('$1')}) AS unowned
+         ON CONFLICT (id) DO NOTHING`,
+        [this.#options.version],
+      )
       const { rows } = await client.query<{ id: string }>(
         'SELECT id FROM drover.workers WHERE gone AND id <> $1 FOR UPDATE SKIP LOCKED',
         [this.id],
@@ -200,6 +226,20 @@ export class Membership {
       await client.query('DELETE FROM drover.workers WHERE id = ANY($1)', [ids])
     })
   }
+}
+
+interface OtherWorker {
+  readonly id: string
+  readonly gone: boolean
+  readonly beat: string
+  readonly leaseMs: string
+}
+
+/** Asks who has work of this version under way, and no row. */
+function unowned(version: string): string {
+  return `SELECT DISTINCT executor_id FROM dbos.workflow_status
+    WHERE status = 'PENDING' AND application_version = ${version}
+      AND executor_id NOT IN (SELECT id FROM drover.workers)`
 }
 
 /** On disk before it is believed, whatever the pool's own setting says. */

@@ -55,6 +55,38 @@ describe('takeover', () => {
     assert.deepEqual(end, { status: 'done', value: { n: 'done' } })
   })
 
+  it('finishes what a worker took that had been taken over, before it noticed', async () => {
+    const thief = await rehearsal.spawn('thief', { lease: { beatMs: 60_000, leaseMs: 120_000 } }).ready()
+    // As at the end of a takeover; after the first one its next beat, by which it would notice, is far away.
+    const deleted = `DELETE FROM drover.workers WHERE id = 'thief' AND beat > joined`
+    await until(async () => (await rehearsal.database.pool.query(deleted)).rowCount === 1, 'its first beat')
+    const plan: NodePlan[] = [{ key: 'n', needs: [], input: { host: 'web', steps: [0] } }]
+    // It may have ended before it answers.
+    await thief.start('release', 'i1', plan).catch(() => undefined)
+    assert.deepEqual(await thief.ended, { code: 70, signal: null })
+
+    await rehearsal.spawn('heir').ready()
+
+    assert.deepEqual(await rehearsal.settled('i1'), { status: 'done', value: { n: 'done' } })
+  })
+
+  it('takes nobody for dead because the clock of the database was set', async () => {
+    const workers = [rehearsal.spawn('one'), rehearsal.spawn('other')]
+    await Promise.all(workers.map((worker) => worker.ready()))
+    // Both have beaten long enough to judge others.
+    await delay(2 * LEASE.leaseMs)
+    const token = async (): Promise<unknown[]> =>
+      (await rehearsal.database.pool.query('SELECT token FROM drover.workers ORDER BY token')).rows
+    const before = await token()
+
+    for (const hours of [1, -1]) {
+      await rehearsal.database.pool.query(`UPDATE drover.workers SET beat = beat - $1 * interval '1 hour'`, [hours])
+      await delay(LEASE.leaseMs)
+    }
+
+    assert.deepEqual(await token(), before)
+  })
+
   it('begins what is queued after its own clock was set back', async () => {
     const worker = await rehearsal.spawn('worker').ready()
     await worker.ask({ ask: 'set-back', ms: 3_600_000 })

@@ -34,7 +34,8 @@ that is read from Drover's records. A release ends **old** or **new**, wholly, o
 **neither**, a failure. Three services, one of which must not run twice; of three hosts it runs on the middle one.
 
 A cell says how it ended, how long Drover took from the fault on (with the outage itself, where there was one), and how often a person had to do anything
-beside starting Drover again, giving a host its power or healing its line. In brackets the host that was cut. The points are the steps of a release, before their
+beside starting Drover again, giving a host its power or healing its line. A host that gets its power back has 20 s to boot before it is looked at, as systemd starts
+again what died because another was not up yet. In brackets the host that was cut. The points are the steps of a release, before their
 beginning and before their end is recorded, and moments within; they are found by a release without a fault, so that a new step has its cells at once. In the tables of
 power and network a point \`…:before\` is a cut in the midst of that step.
 

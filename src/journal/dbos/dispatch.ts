@@ -2,7 +2,8 @@ import { wfQueueRunner } from '@dbos-inc/dbos-sdk/internal/wfqueue'
 
 /** A clock that is corrected by less than this does no harm. */
 const SET_BACK_MS = 500
-const LOOK_EVERY_MS = 500
+/** A clock that goes forward and comes back in less than this is not noticed. */
+const LOOK_EVERY_MS = 100
 
 /**
  * Keeps the SDK's queues going when the clock is set back. It sleeps until times of day that it noted before, so a clock that

@@ -97,6 +97,20 @@ describe('takeover', () => {
     assert.deepEqual(await rehearsal.settled('h1'), { status: 'done', value: { n: 'done' } })
   })
 
+  it('begins what is queued after its own clock went forward and came back at once', async () => {
+    const worker = await rehearsal.spawn('worker').ready()
+    for (let times = 0; times < 3; times++) {
+      await worker.ask({ ask: 'set-back', ms: -3_600_000 })
+      await delay(250)
+      await worker.ask({ ask: 'set-back', ms: 3_600_000 })
+      await delay(250)
+    }
+
+    await worker.start('release', 'h2', [{ key: 'n', needs: [], input: { host: 'web', steps: [0] } }], 'lane')
+
+    assert.deepEqual(await rehearsal.settled('h2'), { status: 'done', value: { n: 'done' } })
+  })
+
   it('lets a paused worker do nothing once it wakes', async (t) => {
     const [zombie, heir] = [rehearsal.spawn('zombie'), rehearsal.spawn('heir')]
     await Promise.all([zombie.ready(), heir.ready()])

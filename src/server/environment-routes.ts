@@ -42,7 +42,7 @@ const logs = createRoute({
   method: 'get',
   path: `${ENVIRONMENT}/logs`,
   summary: 'Lines of the running services',
-  description: 'Server-sent events named `line`. An event `failure` carries a Failure.',
+  description: 'Server-sent events named `line` and `notice`. An event `failure` carries a Failure.',
   request: { params: environmentParams, query: logsQuery },
   responses: {
     200: stream(

@@ -6,7 +6,8 @@
 #     <id> <bytes of words> <bytes of input>
 #
 # Without any words it is only asked whether it is there, and answers `exit 0`. The words end with NUL: working folder
-# (empty: where this runs), how many variables, each name and each value, the program, its arguments. On stdout goes, for each command, a line `<id> <what> <number>`:
+# (empty: where this runs), how many variables, each name and each value, the program, its arguments. On stdout goes, for
+# each command, a line `<id> <what> <number>`:
 #
 #     begin     it runs, in a process group of this number
 #     missing   there is no such program (0) or folder (1)

@@ -40,6 +40,8 @@ export interface Builder {
   readonly language: Language
   /** Raised when the builder would make something else of the same inputs, so that they are built again. */
   readonly version: number
+  /** Every build is work for a processor, where others mostly copy what they have: it begins before these. */
+  readonly compiles: boolean
   /** Variables of Drover's own environment that the language's tools may see, besides those for the network. */
   readonly passedOn: readonly string[]
   /** What the language's tools are on this host, such as `go1.22.4 linux/amd64`; a Refusal says what is missing and how to get it. */

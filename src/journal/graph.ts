@@ -13,6 +13,7 @@ export interface GraphOptions {
 
 /** What an engine does for a graph. Each move is recorded, so that a replay makes the same moves in the same order. */
 export interface Moves<I, O> {
+  /** Takes its place in that order before it first waits: the starts of several nodes are under way together. */
   start(node: Node<I>): Promise<void>
   /** Waits for one of these children to end. */
   next(keys: readonly string[]): Promise<{ readonly key: string; readonly settled: Settled<O> }>
@@ -35,10 +36,9 @@ export async function playGraph<I, O>(
   const ended = new Map<string, Settled<O>>()
   let failed = false
   for (;;) {
-    for (const node of waiting.takeReady(failed ? 0 : limit - running.size)) {
-      running.add(node.key)
-      await moves.start(node)
-    }
+    const ready = waiting.takeReady(failed ? 0 : limit - running.size)
+    for (const node of ready) running.add(node.key)
+    await allStarted(ready.map((node) => moves.start(node)))
     if (running.size === 0) return ended
     const { key, settled } = await moves.next([...running])
     running.delete(key)
@@ -49,6 +49,13 @@ export async function playGraph<I, O>(
       if (options.cancelOnFailure === true && running.size > 0) await moves.cancel([...running])
     }
   }
+}
+
+/** When one cannot be started nothing is under way any more that its workflow would leave behind. */
+async function allStarted(starts: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(starts)
+  const failure = ends.find((end) => end.status === 'rejected')
+  if (failure !== undefined) throw failure.reason
 }
 
 /** The nodes that have not started. Each edge is looked at once, so that large graphs cost no more than their size. */

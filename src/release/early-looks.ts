@@ -8,8 +8,8 @@ import type { StoredRelease } from './record-store.ts'
 import { blueprintOf, concerns, sites, workflowId } from './scope.ts'
 import type { Scope, Site } from './scope.ts'
 
-/** After a build that took longer the hosts are looked at anew. */
-const FRESH_MS = 3_000
+/** After a build that took longer the hosts are looked at anew. A release of all services should not have to. */
+const FRESH_MS = 10_000
 
 /** What a plan wants to know of one host. */
 export interface Look {

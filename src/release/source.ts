@@ -1,5 +1,6 @@
 import type { Artifact } from '../build/artifact.ts'
 import { fetchFor } from './ahead.ts'
+import type { Service } from '../manifest/fleet.ts'
 import type { LookedUp } from '../build/build-service.ts'
 import { lookUpAll } from './build.ts'
 import { beginLooks } from './early-looks.ts'
@@ -44,11 +45,18 @@ export async function source(scope: Scope, order: Order): Promise<Sourced> {
   return {
     ...(found.commit === undefined ? {} : { commit: found.commit.id }),
     artifacts,
-    build: found.blueprint.services
-      .map((service) => service.name)
-      .filter((service) => artifacts[service] === undefined),
+    build: buildOrder(
+      scope.context,
+      found.blueprint.services.filter(({ name }) => artifacts[name] === undefined),
+    ),
     planning: { reasons: found.reasons, sources, ...(found.members === undefined ? {} : { members: found.members }) },
   }
+}
+
+/** The long builds first, lest the last of them go on alone while the other processors wait. */
+function buildOrder({ builder }: Context, services: readonly Service[]): string[] {
+  const compiles = ({ language }: Service): number => Number(builder(language).compiles)
+  return services.toSorted((one, other) => compiles(other) - compiles(one)).map(({ name }) => name)
 }
 
 /** What each service is made from: the inputs of its build, or for a rollback the artifact itself, which is known. */

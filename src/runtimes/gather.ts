@@ -1,10 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** However many come one after the other, the first of them is not kept longer than so many times. */
+const MOST_LINGERS = 8
+
 /**
  * Merges concurrent calls: while one run is under way, later items gather and go together in the next. Each caller
  * gets the result of its own item. `run` gives one result per item, in their order; when it throws, every caller of
- * that run gets the error.
+ * that run gets the error. With `lingerMs` a run begins when no item has come for so long.
  */
 export function gatherer<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
+  { lingerMs = 0 }: { readonly lingerMs?: number } = {},
 ): (item: Item) => Promise<Result> {
   let waiting: Entry<Item, Result>[] = []
   let running = false
@@ -12,11 +18,19 @@ export function gatherer<Item, Result>(
   async function drain(): Promise<void> {
     running = true
     while (waiting.length > 0) {
+      if (lingerMs > 0) await lull()
       const entries = waiting
       waiting = []
       await settle(run, entries)
     }
     running = false
+  }
+
+  async function lull(): Promise<void> {
+    for (let count = 0, lingers = 0; waiting.length > count && lingers < MOST_LINGERS; lingers += 1) {
+      count = waiting.length
+      await delay(lingerMs)
+    }
   }
 
   return (item) =>

@@ -5,6 +5,10 @@ import type { Runtime, SlotRef, SlotReport } from './runtime.ts'
 const ROUND_MS = 40
 /** Looking at the processes costs a command; asking by HTTP does not. */
 const OBSERVE_EVERY_MS = 250
+/** Who cannot start has exited by then, and nothing has started it again. */
+const FIRST_LOOK_MS = 100
+/** A look at many slots takes time from them: they are being started. It may have this share of it. */
+const OBSERVE_SHARE = 0.2
 /** A slot that answers slower than this is asked apart from then on, so that it does not hold up the others. */
 const QUICK_ANSWER_MS = 300
 const PATIENT_ANSWER_MS = 5_000
@@ -57,6 +61,7 @@ class Poller {
   readonly #watching = new Set<Watching>()
   #running = false
   #observedAt = 0
+  #observeEvery = OBSERVE_EVERY_MS
 
   constructor(target: PollTarget) {
     this.target = target
@@ -67,6 +72,8 @@ class Poller {
     this.#watching.add(watching)
     if (!this.#running) {
       this.#running = true
+      this.#observeEvery = OBSERVE_EVERY_MS
+      this.#observedAt = performance.now() - OBSERVE_EVERY_MS + FIRST_LOOK_MS
       void this.#loop()
     }
     return () => this.#watching.delete(watching)
@@ -98,19 +105,21 @@ class Poller {
   }
 
   async #observe(): Promise<void> {
-    const all = [...this.#watching]
-    const due = performance.now() - this.#observedAt >= OBSERVE_EVERY_MS
-    if (!due && !all.some(({ watcher }) => watcher.wantsReport())) {
-      return
-    }
-    this.#observedAt = performance.now()
+    const began = performance.now()
+    const isDue = began - this.#observedAt >= this.#observeEvery
+    const looked = isDue ? [...this.#watching] : [...this.#watching].filter(({ watcher }) => watcher.wantsReport())
+    if (looked.length === 0) return
     const { host, runtime, root } = this.target
     const reports = await runtime.observe(
       host,
       root,
-      all.map(({ watcher }) => watcher.slot),
+      looked.map(({ watcher }) => watcher.slot),
     )
-    all.forEach((one, index) => {
+    if (isDue) {
+      this.#observedAt = began
+      this.#observeEvery = Math.max(OBSERVE_EVERY_MS, (performance.now() - began) / OBSERVE_SHARE)
+    }
+    looked.forEach((one, index) => {
       const report = reports[index]
       if (report !== undefined && this.#watching.has(one)) {
         one.watcher.onReport(report)

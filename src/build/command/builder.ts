@@ -7,6 +7,7 @@ import { startLine } from '../start-line.ts'
 export const commandBuilder: Builder = {
   language: 'command',
   version: 1,
+  compiles: true,
   passedOn: [],
   // What the command needs cannot be known; it says so itself when it is missing.
   toolchain: async () => `sh ${process.platform} ${process.arch}`,

@@ -41,6 +41,7 @@ const VARIABLES = [
 export const goBuilder: Builder = rememberingToolchain({
   language: 'go',
   version: 1,
+  compiles: true,
   passedOn: VARIABLES,
   toolchain,
   build,

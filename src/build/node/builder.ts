@@ -17,6 +17,7 @@ export const nodeBuilder: Builder = rememberingToolchain(
   {
     language: 'node',
     version: 1,
+    compiles: false,
     passedOn: [
       'NPM_CONFIG_REGISTRY',
       'npm_config_registry',

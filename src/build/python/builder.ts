@@ -19,6 +19,7 @@ export const pythonBuilder: Builder = rememberingToolchain(
   {
     language: 'python',
     version: 1,
+    compiles: false,
     passedOn: [
       'PIP_INDEX_URL',
       'PIP_EXTRA_INDEX_URL',

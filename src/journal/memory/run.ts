@@ -89,7 +89,9 @@ export class MemoryRun implements Run {
 
   async patch(name: string): Promise<boolean> {
     return this.#alone('patch', async () => {
-      const entry = this.#flow.journal[this.#position]
+      // Taken before the first wait, as the starts of a graph are under way together.
+      const position = this.#position++
+      const entry = this.#flow.journal[position]
       if (entry !== undefined && entry.name !== `patch ${name}`) return false
       return this.#recorded(`patch ${name}`, async () => true)
     })
@@ -162,7 +164,9 @@ export class MemoryRun implements Run {
   /** Finds what the journal has at this position, or does the work and writes it down, with what belongs to it. */
   async #recorded<T>(name: string, work: () => Promise<T>, andWith?: (value: T) => void): Promise<T> {
     this.#throwIfCancelled()
-    const entry = this.#flow.journal[this.#position]
+    // Taken before the first wait, as the starts of a graph are under way together.
+    const position = this.#position++
+    const entry = this.#flow.journal[position]
     if (entry !== undefined && entry.name !== name) {
       throw new Error(
         `${entry.name} was recorded where ${name} is expected: did the workflow's code change without a patch?`,
@@ -171,10 +175,10 @@ export class MemoryRun implements Run {
     if (entry === undefined) {
       const value = await this.#life.unlessOver(work)
       this.#throwIfCancelled()
-      this.#flow.journal[this.#position] = { name, value: encode(value) }
+      this.#flow.journal[position] = { name, value: encode(value) }
       andWith?.(value)
     }
-    return decode(this.#flow.journal[this.#position++]?.value ?? encode(undefined))
+    return decode(this.#flow.journal[position]?.value ?? encode(undefined))
   }
 
   async #unlessCancelled<T>(wait: Promise<T>): Promise<T> {

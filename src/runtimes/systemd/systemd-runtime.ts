@@ -15,6 +15,9 @@ import { stopSlots } from './stop.ts'
 import { report, survey } from './survey.ts'
 import { teardownSystemd } from './teardown.ts'
 
+/** Slots of one tier are asked for within a few milliseconds of each other; each run apart costs a look and a command. */
+const LINGER_MS = 8
+
 /**
  * Slots as instances `a` and `b` of a template unit for each service, `<fleet>-<environment>-<service>@.service`, with
  * their logs in the journal. What needs root goes through the helper of `hosts/drover-host`. The host brings back after a
@@ -30,8 +33,9 @@ export function systemdRuntime(owner: UnitOwner): Runtime {
     starters.set(host, ofHost)
     const known = ofHost.get(fence.root)
     if (known?.number === fence.number) return known
-    const start = gatherer((requests: readonly StartRequest[]) =>
-      startSlots(at(host, fence.root), fence.number, requests),
+    const start = gatherer(
+      (requests: readonly StartRequest[]) => startSlots(at(host, fence.root), fence.number, requests),
+      { lingerMs: LINGER_MS },
     )
     const made = { number: fence.number, start }
     ofHost.set(fence.root, made)

@@ -54,8 +54,8 @@ export async function source(scope: Scope, order: Order): Promise<Sourced> {
 }
 
 /** The long builds first, lest the last of them go on alone while the other processors wait. */
-function buildOrder({ builder }: Context, services: readonly Service[]): string[] {
-  const compiles = ({ language }: Service): number => Number(builder(language).compiles)
+function buildOrder(context: Context, services: readonly Service[]): string[] {
+  const compiles = ({ language }: Service): number => Number(context.builder(language).compiles)
   return services.toSorted((one, other) => compiles(other) - compiles(one)).map(({ name }) => name)
 }
 

@@ -29,6 +29,7 @@ export function fleetInMemory(environment: string): FleetInMemory {
   const builder: Builder = {
     language: 'command',
     version: 1,
+    compiles: true,
     passedOn: [],
     toolchain: async () => 'none',
     build: async () => unexpected('a build'),

@@ -7,10 +7,11 @@
 
 use constant MOST => 20;
 
-# What serves goes first.
-POSIX::nice(10);
-
 my ( $deep, @folders ) = @ARGV;
+
+# Reading all files takes long, and what serves goes first. A release waits for the other comparison, which does not.
+POSIX::nice(10) if $deep;
+
 my $inventories = inventories_of( grep { -d $_ && !-l $_ } @folders );
 my $differs     = differences( $deep, $inventories );
 my @there       = keys %$inventories;

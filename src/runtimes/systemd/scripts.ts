@@ -17,7 +17,6 @@ export function scriptArgv(name: Script, argv: readonly string[]): readonly stri
 export function inspectArgv(place: UnitOwner & { readonly root: string }): readonly string[] {
   const { fleet, environment, root } = place
   const text = `${AS_ROOT_FUNCTION}${readText('boot.sh')}root=$1 prefix=$2 fleet=$3 environment=$4 helper=$5 handed=$6
-renice -n 10 -p $$ >/dev/null 2>&1 # What serves goes first.
 (
 set -- "$root" "$prefix" 0 ''
 ${readText('survey.sh')}) || exit

@@ -25,24 +25,35 @@ interface Looks {
   readonly of: ReadonlyMap<string, Look>
 }
 
-const underWay = new WeakMap<Context, Map<string, Looks>>()
+const underWay = new WeakMap<Context, Map<string, Promise<Looks | undefined>>>()
 
 /**
- * Begins to look at the hosts of the live release while the source step works: the release has its turn, so nothing changes
- * them before the plan. A look that fails is not told here: the plan is given it, as if it had looked by itself, and the
- * step that plans is repeated where its connection was cut off.
+ * Begins to look at the hosts of the live release, unless that has begun for this very release a moment ago: when it is asked
+ * for and none is before it, or else while the source step works. The release has its turn then, so nothing changes them
+ * before the plan. A look that fails is not told here: the plan is given it, as if it had looked by itself, and the step that
+ * plans is repeated where its connection was cut off.
  */
-export async function beginLooks({ context, ref }: Scope, order: Order): Promise<void> {
-  const live = await context.records.live(ref)
-  if (live === undefined) return
-  const all = underWay.get(context) ?? new Map<string, Looks>()
+export function beginLooks(context: Context, ref: ReleaseRef, order: Order): void {
+  const all = underWay.get(context) ?? new Map<string, Promise<Looks | undefined>>()
   underWay.set(context, all)
+  const id = workflowId(ref)
+  if (all.has(id)) return
+  const begun = begin(context, ref, order).catch(() => undefined)
+  all.set(id, begun)
+  setTimeout(() => {
+    if (all.get(id) === begun) all.delete(id)
+  }, FRESH_MS).unref()
+}
+
+async function begin(context: Context, ref: ReleaseRef, order: Order): Promise<Looks | undefined> {
+  const began = performance.now()
+  const live = await context.records.live(ref)
+  if (live === undefined) return undefined
   const look = await lookerOf(context, live)
   const concerned = sites(context, ref.fleet, blueprintOf(live)).filter(({ host }) => concerns(order, host.name))
   const of = new Map(concerned.map((site) => [placeOf(site), look(site)]))
   for (const { inspected } of of.values()) inspected?.catch(() => undefined)
-  all.set(workflowId(ref), { live: live.number, began: performance.now(), of })
-  setTimeout(() => all.delete(workflowId(ref)), FRESH_MS).unref()
+  return { live: live.number, began, of }
 }
 
 /** Looks at places, or finds that this has begun for this very release a moment ago. Each look is given once. */
@@ -51,16 +62,17 @@ export async function looksAt(
   live: StoredRelease | undefined,
   places: readonly Site[],
 ): Promise<ReadonlyMap<Site, Look>> {
-  const begun = takeBegun(context, ref, live)
+  const begun = await takeBegun(context, ref, live)
   const isComplete = places.every((site) => begun.has(placeOf(site)))
   const look = isComplete ? undefined : await lookerOf(context, live)
   return new Map(places.map((site) => [site, begun.get(placeOf(site)) ?? look!(site)]))
 }
 
-function takeBegun(context: Context, ref: ReleaseRef, live: StoredRelease | undefined): Looks['of'] {
+async function takeBegun(context: Context, ref: ReleaseRef, live: StoredRelease | undefined): Promise<Looks['of']> {
   const all = underWay.get(context)
-  const begun = all?.get(workflowId(ref))
+  const taken = all?.get(workflowId(ref))
   all?.delete(workflowId(ref))
+  const begun = await taken
   const isFresh = begun !== undefined && begun.live === live?.number && performance.now() - begun.began < FRESH_MS
   return isFresh ? begun.of : new Map()
 }

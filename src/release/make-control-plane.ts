@@ -1,6 +1,7 @@
 import type { Engine, Workflow } from '../journal/engine.ts'
 import { refusal } from '../problem/problem.ts'
 import { beginAhead } from './ahead.ts'
+import { beginLooks } from './early-looks.ts'
 import type { Context } from './context.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { environmentDrift } from './environment-drift.ts'
@@ -70,7 +71,8 @@ async function queue(
   const release = await records.add(environment, repository, request)
   beginAhead(context, release, request.order)
   const [first] = (await records.open(environment)).filter((other) => other.number !== release.number)
-  if (first !== undefined)
+  if (first === undefined) beginLooks(context, release, request.order)
+  else
     await records.emit(release, {
       kind: 'waiting',
       for: first.number,

@@ -55,6 +55,12 @@ export interface ReleaseChange {
   readonly worker?: string
 }
 
+/** A phase, and the process whose steps are in it. */
+export interface Entry {
+  readonly phase: Phase
+  readonly worker: string
+}
+
 export interface Ending {
   readonly outcome: ReleaseOutcome
   readonly problems: readonly Problem[]
@@ -75,6 +81,8 @@ export interface RecordStore {
   /** The newest kept release before the live one, the natural goal of a rollback; none that only healed a host. */
   previous(environment: EnvironmentRef, before: number): Promise<StoredRelease | undefined>
   change(release: ReleaseRef, change: ReleaseChange): Promise<void>
+  /** What stood there before, for the one of many steps that begin together which changed it; undefined for the others. */
+  enter(release: ReleaseRef, into: Entry): Promise<Pick<StoredRelease, 'phase' | 'worker'> | undefined>
   /** Marks it as the one live release of its environment; undefined: none is. */
   setLive(environment: EnvironmentRef, number: number | undefined): Promise<void>
   /** False when it has ended already. */
@@ -118,6 +126,7 @@ export function recordStore(sql: Sql, inStep: Sql = sql): RecordStore {
         [...keyOf(environment), before],
       ),
     change: (release, change) => applyChange(inStep, release, change),
+    enter: (release, into) => enter(inStep, release, into),
     setLive: async (environment, number) => {
       // In this order, so that the unique index never meets two; a crash in between is mended when the step runs again.
       await sql.query(
@@ -276,6 +285,24 @@ async function applyChange(sql: Sql, release: ReleaseRef, change: ReleaseChange)
     `update drover.releases set ${assignments.join(', ')} where fleet = $1 and environment = $2 and number = $3`,
     [...keyOf(release), release.number, ...values],
   )
+}
+
+async function enter(
+  sql: Sql,
+  release: ReleaseRef,
+  { phase, worker }: Entry,
+): Promise<Pick<StoredRelease, 'phase' | 'worker'> | undefined> {
+  const text = `
+    with before as (
+      select phase, worker from drover.releases where fleet = $1 and environment = $2 and number = $3 for update
+    )
+    update drover.releases set phase = $4, worker = $5, started_at = coalesce(started_at, $6) from before
+    where fleet = $1 and environment = $2 and number = $3 and (before.phase, before.worker) is distinct from ($4::text, $5::text)
+    returning before.phase, before.worker`
+  const values = [...keyOf(release), release.number, phase, worker, columnValue('startedAt', Date.now())]
+  const before = (await sql.query<{ phase: Phase; worker: string | null }>(text, values)).rows[0]
+  if (before === undefined) return undefined
+  return { phase: before.phase, ...(before.worker === null ? {} : { worker: before.worker }) }
 }
 
 function columnValue(field: keyof ReleaseChange, value: ReleaseChange[keyof ReleaseChange]): unknown {

@@ -49,14 +49,13 @@ export async function enter(scope: Scope, phase: Phase): Promise<StoredRelease> 
   if (release.cancelledBy !== undefined && phase !== 'undo') {
     throw refusal('release/cancelled', `release ${release.number}`, `${release.cancelledBy} cancelled it`)
   }
-  const resumed = release.worker !== undefined && release.worker !== worker
+  if (release.phase === phase && release.worker === worker) return release
   // Of the many steps of one phase only the first has something to say.
-  if (release.phase !== phase || release.worker !== worker) {
-    const startedAt = release.startedAt ?? Date.now()
-    await records.change(scope.ref, { phase, worker, startedAt })
+  const before = await records.enter(scope.ref, { phase, worker })
+  if (before?.worker !== undefined && before.worker !== worker) {
+    await records.emit(scope.ref, { kind: 'resumed', worker })
   }
-  if (resumed) await records.emit(scope.ref, { kind: 'resumed', worker })
-  if (release.phase !== phase) await records.emit(scope.ref, { kind: 'phase', phase })
+  if (before !== undefined && before.phase !== phase) await records.emit(scope.ref, { kind: 'phase', phase })
   return release
 }
 

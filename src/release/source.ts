@@ -24,7 +24,7 @@ export interface Sourced {
 /** The source step: which commit of which branch, what it says of the fleet, and why each service differs. */
 export async function source(scope: Scope, order: Order): Promise<Sourced> {
   await enter(scope, 'source')
-  beginLooks(scope, order).catch(() => undefined)
+  beginLooks(scope.context, scope.ref, order)
   const found = await survey(scope.context, scope.ref, order, (repository) =>
     fetchFor(scope.context, scope.ref, repository),
   )

@@ -68,6 +68,12 @@ export function recordsInMemory(): RecordsInMemory {
       releases.filter((each) => (environment === undefined || isOf(each, environment)) && each.outcome === undefined),
     previous: async (environment, before) => kept(environment, before).at(-1),
     change: async (release, change) => replace(release, change),
+    async enter(release, { phase, worker }) {
+      const before = releases[at(release)]!
+      if (before.phase === phase && before.worker === worker) return undefined
+      replace(release, { phase, worker, startedAt: before.startedAt ?? Date.now() })
+      return { phase: before.phase, ...(before.worker === undefined ? {} : { worker: before.worker }) }
+    },
     async setLive(environment, number) {
       for (const each of releases.filter((one) => isOf(one, environment))) {
         replace(each, { live: each.number === number })

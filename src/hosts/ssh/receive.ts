@@ -15,7 +15,7 @@ export interface Delivery {
 
 /** The command that receives a consignment on the host, and what it is fed with. */
 export function delivery(
-  { orders, files, wanted }: Consignment,
+  { orders, files, wanted, bytes }: Consignment,
   { packer, fence }: { readonly packer: Feed['packer']; readonly fence: Fence | undefined },
 ): Delivery {
   const first = fence === undefined ? '' : ['fence', fence.root, fence.number].map((word) => `${word}\0`).join('')
@@ -25,7 +25,12 @@ export function delivery(
       argv: ['-e', RECEIVE, ...(packer === undefined ? [] : [packer])],
       summary: `receive ${wanted.map(({ target }) => target).join(' ')}`,
     },
-    feed: { text: first + orders, files: files.map(({ file }) => file), ...(packer === undefined ? {} : { packer }) },
+    feed: {
+      text: first + orders,
+      files: files.map(({ file }) => file),
+      bytes,
+      ...(packer === undefined ? {} : { packer }),
+    },
   }
 }
 

@@ -33,6 +33,8 @@ export interface Relay {
 }
 
 export interface RelayOptions extends Pick<RunOptions, 'onLine'> {
+  /** What follows the command's own input. */
+  readonly fed?: Buffer
   readonly maxOutputBytes: number
   /** Number of the process group of the command. */
   readonly onBegin: (group: number) => void
@@ -152,7 +154,7 @@ export function openRelay(connection: Connection, { onOpen, onOver }: RelayEvent
         waiting.abort()
       }
     },
-    run(command, { onLine, maxOutputBytes, onBegin, abandoned }) {
+    run(command, { onLine, maxOutputBytes, onBegin, abandoned, fed }) {
       return new Promise((resolve) => {
         const id = String((commands += 1))
         const started = performance.now()
@@ -169,7 +171,7 @@ export function openRelay(connection: Connection, { onOpen, onOver }: RelayEvent
           const durationMs = performance.now() - started
           resolve({ ...EMPTY, ...how, stdout: streams.out.kept.text(), stderr, durationMs })
         }
-        const order = renderOrder(id, command)
+        const order = renderOrder(id, command, fed)
         running.set(id, { streams, onBegin, end, names: [command.program, `working folder ${command.cwd}`] })
         abandoned.addEventListener('abort', () => ended(id, { failure: 'aborted' }), { once: true })
         if (state === 'over') return ended(id, { failure: 'transport' })
@@ -184,11 +186,15 @@ export function openRelay(connection: Connection, { onOpen, onOver }: RelayEvent
   }
 }
 
-function renderOrder(id: string, { program, argv, env = {}, cwd = '', stdin = '' }: Command): Buffer {
+function renderOrder(
+  id: string,
+  { program, argv, env = {}, cwd = '', stdin = '' }: Command,
+  fed: Buffer = Buffer.alloc(0),
+): Buffer {
   const variables = Object.entries(env).flatMap(([name, value]) => [checkedName(name), opened(value)])
   const words = [cwd, String(variables.length / 2), ...variables, program, ...argv]
   const text = Buffer.from(words.map((word) => `${withoutNul(word)}\0`).join(''))
-  const input = Buffer.from(opened(stdin))
+  const input = Buffer.concat([Buffer.from(opened(stdin)), fed])
   return Buffer.concat([Buffer.from(`${id} ${text.length} ${input.length}\n`), text, input])
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command, Outcome, RunOptions } from '../host.ts'
+import { readFile } from 'node:fs/promises'
+import type { Command, Outcome } from '../host.ts'
 import {
   DEFAULT_MAX_OUTPUT,
   DEFAULT_TIMEOUT_MS,
@@ -13,13 +14,15 @@ import {
 import type { Connection } from './connection.ts'
 import { openRelay } from './relay.ts'
 import type { Relay } from './relay.ts'
+import type { Feed, SessionOptions } from './session.ts'
 
 /** After so long without a command the connection may close by itself, as if there had never been a relay. */
 const IDLE_MS = 60_000
 
 /** Runs a command through a relay. Ends in every way in which a command in a session of its own does. */
-export async function runRelayed(relay: Relay, command: Command, options: RunOptions): Promise<Outcome> {
+export async function runRelayed(relay: Relay, command: Command, options: SessionOptions): Promise<Outcome> {
   const { signal, onLine, timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = DEFAULT_MAX_OUTPUT } = options
+  const fed = options.feed === undefined ? undefined : await contentsOf(options.feed)
   if (signal?.aborted === true) return { ...EMPTY, failure: 'aborted' }
   const over = new AbortController()
   let group: number | undefined
@@ -38,6 +41,7 @@ export async function runRelayed(relay: Relay, command: Command, options: RunOpt
       abandoned: over.signal,
       onBegin: (number) => (group = number),
       ...(onLine === undefined ? {} : { onLine }),
+      ...(fed === undefined ? {} : { fed }),
     })
     if (cut === undefined || outcome.failure === 'not-found') return outcome
     return { ...outcome, ok: false, failure: cut, stderr: outcome.stderr + ((await ending) ?? '') }
@@ -45,6 +49,12 @@ export async function runRelayed(relay: Relay, command: Command, options: RunOpt
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
   }
+}
+
+/** A file that cannot be read is left out, as it is where a program reads them: the host tells what did not arrive. */
+async function contentsOf({ text, files }: Feed): Promise<Buffer> {
+  const contents = await Promise.all(files.map((file) => readFile(file).catch(() => Buffer.alloc(0))))
+  return Buffer.concat([Buffer.from(text), ...contents])
 }
 
 /** Says so when it could not be done. */

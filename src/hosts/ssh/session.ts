@@ -35,6 +35,8 @@ export interface SessionOptions extends RunOptions {
 export interface Feed {
   readonly text: string
   readonly files: readonly string[]
+  /** Of the files together, as far as it is known. */
+  readonly bytes: number
   /** Makes it smaller for a slow line; the command gets it packed. */
   readonly packer?: 'zstd' | 'gzip'
 }

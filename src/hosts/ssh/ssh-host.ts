@@ -19,6 +19,9 @@ import { uploader } from './upload.ts'
  */
 const SESSIONS_AT_ONCE = 8
 
+/** What is fed with more has a session of its own: it need not pass through this process. */
+const SMALL_FEED_BYTES = 256 * 1024
+
 /**
  * A Linux server over the system's OpenSSH. Needs there: sh, coreutils, findutils, util-linux and perl-base, all
  * of which Debian calls essential. A connection is made at first use, and again after it was lost; a command that was
@@ -40,8 +43,7 @@ export function sshHost(options: SshOptions): Host {
     if (runOptions.standing === true) return runInSession(lineOfFollowers, command, runOptions)
     const has = await places.take(runOptions.signal)
     try {
-      // What is fed with files has a session of its own: they need not pass through this process.
-      const relay = runOptions.feed === undefined ? ofLine.take() : undefined
+      const relay = canBeRelayed(runOptions) ? ofLine.take() : undefined
       if (relay !== undefined && (await relay.answers(runOptions.signal)))
         return await runRelayed(relay, command, runOptions)
       return await runInSession(line, command, runOptions)
@@ -73,4 +75,10 @@ export function sshHost(options: SshOptions): Host {
       await Promise.all([line.close(), lineOfFollowers.close(), throughTunnels.close()])
     },
   }
+}
+
+function canBeRelayed({ feed }: SessionOptions): boolean {
+  return (
+    feed === undefined || (feed.packer === undefined && feed.bytes + Buffer.byteLength(feed.text) <= SMALL_FEED_BYTES)
+  )
 }

@@ -117,12 +117,16 @@ interface Follower {
 async function followSite(site: Site, chosen: ReadonlySet<string>, { lines, signal, told }: Follower): Promise<void> {
   const host = site.host.name
   let isAway = false
+  const returned = (): void => {
+    if (isAway) told({ host, notice: 'is there again; what it has logged meanwhile is told without --follow' })
+    isAway = false
+  }
   for (let shown = lines; !signal.aborted; shown = 0) {
     try {
       const live = await liveSlots(site, chosen)
-      if (isAway) told({ host, notice: 'is there again; what it has logged meanwhile is told without --follow' })
-      isAway = false
-      await followSlots(site, { live, chosen }, { lines: shown, signal, told })
+      // A host that answers and whose log cannot be read is not there again.
+      const back = setTimeout(returned, AGAIN_MS)
+      await followSlots(site, { live, chosen }, { lines: shown, signal, told }).finally(() => clearTimeout(back))
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof Refusal)) throw error

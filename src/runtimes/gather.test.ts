@@ -56,6 +56,24 @@ test('a run that fails fails its own callers, and the next goes on', async () =>
   assert.equal(await call('c'), 'c')
 })
 
+test('with a lull what comes a moment later goes along', async () => {
+  const runs: (readonly number[])[] = []
+  const call = gatherer(
+    async (items: readonly number[]) => {
+      runs.push(items)
+      return items
+    },
+    { lingerMs: 50 },
+  )
+
+  const first = call(1)
+  await settled()
+  const second = call(2)
+  await Promise.all([first, second])
+
+  assert.deepEqual(runs, [[1, 2]])
+})
+
 async function settled(): Promise<void> {
   await new Promise((resolve) => {
     setImmediate(resolve)

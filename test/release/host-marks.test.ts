@@ -61,6 +61,27 @@ it('a mark stands until it is cleared, and one Drover alone takes the next try',
   assert.deepEqual(await marks.of(ENVIRONMENT), [{ host: 'h2', since: 4, why: 'was lost', tries: 0 }])
 })
 
+it('of the steps that enter a phase together one alone is told what was before', async () => {
+  const records = recordStore(sql)
+  const environment = { ...ENVIRONMENT, environment: 'staging' }
+  const order = { goal: 'deploy', repository: '/repository' } as const
+  const release = await records.add(environment, '/repository', { order, actor: 'anna' })
+
+  const first = await Promise.all([1, 2, 3].map(() => records.enter(release, { phase: 'start', worker: 'w1' })))
+  const { phase, startedAt } = await records.find(release)
+  const second = await Promise.all([1, 2].map(() => records.enter(release, { phase: 'start', worker: 'w2' })))
+
+  assert.deepEqual(
+    first.filter((before) => before !== undefined),
+    [{ phase: release.phase }],
+  )
+  assert.deepEqual([phase, typeof startedAt], ['start', 'number'])
+  assert.deepEqual(
+    second.filter((before) => before !== undefined),
+    [{ phase: 'start', worker: 'w1' }],
+  )
+})
+
 it('records say what a release left out, whom it healed, and what was live before', async () => {
   const records = recordStore(sql)
   const repository = '/repository'

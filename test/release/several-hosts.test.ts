@@ -25,6 +25,21 @@ describe('a release to several hosts', () => {
     assert.equal(hosts.mostAtOnce.get('jobs'), 1)
   })
 
+  it('asks a host once what it has, although that begins before the plan', async () => {
+    const hosts = await severalHosts({ manifest: MANIFEST })
+    await hosts.deploy(ONE)
+    const before = HOSTS.map((host) => hosts.net.asked(host))
+
+    const release = await hosts.deploy(ONE)
+
+    assert.equal(release.outcome, 'unchanged')
+    // Its router, its slots and its disk.
+    assert.deepEqual(
+      HOSTS.map((host, index) => hosts.net.asked(host) - before[index]!),
+      HOSTS.map(() => 3),
+    )
+  })
+
   it('goes back everywhere when one host fails', async () => {
     const hosts = await severalHosts({
       manifest: MANIFEST,

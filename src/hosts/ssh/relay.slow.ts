@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commandLines, kill, labSshd, relayed } from './lab-sshd.ts'
@@ -42,6 +46,30 @@ describe('the relay of a connection', () => {
     assert.equal(stdout.trim(), String(large.length))
     abort.abort()
     assert.equal((await staying).failure, 'aborted')
+  })
+
+  test('carries a small upload, which needs no session of its own', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'drover-fed-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const sessions = join(folder, 'sessions')
+    const counted = `ForceCommand sh -c 'echo >>${sessions}; exec sh -c "$SSH_ORIGINAL_COMMAND"'`
+    const host = await relayed((await labSshd(t, [counted])).host())
+    const opened: number[] = []
+
+    for (const [name, bytes] of [
+      ['small', 3_000],
+      ['large', 300_000],
+    ] as const) {
+      const before = (await readFile(sessions)).length
+      await mkdir(join(folder, name))
+      await writeFile(join(folder, name, 'file'), randomBytes(bytes))
+      await host.upload(join(folder, name), join(folder, 'there', name))
+      opened.push((await readFile(sessions)).length - before)
+      const file = join(name, 'file')
+      assert.deepEqual(await readFile(join(folder, 'there', file)), await readFile(join(folder, file)))
+    }
+
+    assert.deepEqual(opened, [0, 1])
   })
 
   test('that is gone when a command comes is not noticed; then there is another', async (t) => {

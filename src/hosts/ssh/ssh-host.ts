@@ -21,6 +21,7 @@ const SESSIONS_AT_ONCE = 8
 
 /** What is fed with more has a session of its own: it need not pass through this process. */
 const SMALL_FEED_BYTES = 256 * 1024
+const SMALL_FEED_FILES = 256
 
 /**
  * A Linux server over the system's OpenSSH. Needs there: sh, coreutils, findutils, util-linux and perl-base, all
@@ -78,7 +79,7 @@ export function sshHost(options: SshOptions): Host {
 }
 
 function canBeRelayed({ feed }: SessionOptions): boolean {
-  return (
-    feed === undefined || (feed.packer === undefined && feed.bytes + Buffer.byteLength(feed.text) <= SMALL_FEED_BYTES)
-  )
+  if (feed === undefined) return true
+  const bytes = feed.bytes + Buffer.byteLength(feed.text)
+  return feed.packer === undefined && feed.files.length <= SMALL_FEED_FILES && bytes <= SMALL_FEED_BYTES
 }

@@ -14,7 +14,7 @@ import closingLine from './closing-line.ts'
  * `node test/run.ts fast` leaves the slow ones out, `node test/run.ts lab` runs those that need the lab. Where the lab
  * cannot run, its tests are left out, or fail where DROVER_LAB=required. Ends with one line of totals.
  *
- * DROVER_TEST_UNTIL, in seconds since the epoch: of the files in LAST none is begun that might not end by then, and those are
+ * DROVER_TEST_UNTIL, in seconds since the epoch: no slow file is begun that might not end by then, and those left out are
  * named. Without it all are run.
  */
 const SLOW = '{src,test,bench,demo,lab}/**/*.slow.ts'
@@ -30,8 +30,9 @@ const LAST = [
   'test/story/hosts-amiss.slow.ts',
   'test/story/matrix/matrix.slow.ts',
 ]
-/** For as many of them as run at once, with room to spare on a busy machine. */
+/** With room to spare on a busy machine. */
 const LAST_TAKE_S = 240
+const OTHERS_TAKE_S = 150
 const ON_LAB = [
   'lab/*.slow.ts',
   'src/hosts/drover-host/*.slow.ts',
@@ -78,15 +79,8 @@ if (part !== 'fast') {
   await lab
   const name = part === 'lab' ? 'tests on hosts of the lab' : 'slow tests'
   const files = find(part === 'lab' ? ON_LAB : [SLOW])
-  await suite(name, longestFirst(files.filter((file) => !LAST.includes(file))), AT_ONCE)
-  for (let left = LAST.filter((file) => files.includes(file)); left.length > 0; left = left.slice(AT_ONCE)) {
-    if (isTooLate()) {
-      process.stdout.write(`left out, as the time is up (make lab-test runs them): ${left.join(', ')}\n`)
-      totals.skipped += left.length
-      break
-    }
-    await suite('long tests', left.slice(0, AT_ONCE), AT_ONCE)
-  }
+  const last = LAST.filter((file) => files.includes(file))
+  await whileThereIsTime(name, [...longestFirst(files.filter((file) => !last.includes(file))), ...last])
   if (missing.length === 0) await sweepLabs()
 }
 
@@ -115,9 +109,9 @@ function find(patterns: readonly string[]): string[] {
   return [...new Set(globSync([...patterns], { cwd: root, exclude: ['**/node_modules/**'] }))].sort()
 }
 
-function isTooLate(): boolean {
+function isTooLate(file: string): boolean {
   const until = Number(process.env['DROVER_TEST_UNTIL'] ?? Infinity)
-  return Date.now() / 1000 + LAST_TAKE_S > until
+  return Date.now() / 1000 + (LAST.includes(file) ? LAST_TAKE_S : OTHERS_TAKE_S) > until
 }
 
 /** What takes minutes is not left to the end, where one core would have nothing else to do. */
@@ -128,14 +122,36 @@ function longestFirst(files: readonly string[]): string[] {
 
 async function suite(name: string, files: readonly string[], concurrency: number): Promise<void> {
   process.stdout.write(`${name}: ${files.length} files\n`)
-  const events = run({ files: files.map((file) => join(root, file)), concurrency, cwd: root })
-  for await (const text of closingLine(counted(events))) {
-    if (!/^\d+ passed/.test(text)) process.stdout.write(text)
-  }
+  tellLongest(await play(files, concurrency))
 }
 
-async function* counted(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+/** So many files at once, each in a run of its own, so that none is begun too late. */
+async function whileThereIsTime(name: string, files: readonly string[]): Promise<void> {
+  process.stdout.write(`${name}: ${files.length} files\n`)
+  const left = [...files]
+  const took: (readonly [file: string, ms: number])[] = []
+  const worker = async (): Promise<void> => {
+    while (left[0] !== undefined && !isTooLate(left[0])) took.push(...(await play([left.shift()!], 1)))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  if (left.length > 0) {
+    process.stdout.write(`left out, as the time is up (make test runs them): ${left.join(', ')}\n`)
+    totals.skipped += left.length
+  }
+  tellLongest(took)
+}
+
+/** How long each file took. */
+async function play(files: readonly string[], concurrency: number): Promise<(readonly [file: string, ms: number])[]> {
   const took = new Map<string, number>()
+  const events = run({ files: files.map((file) => join(root, file)), concurrency, cwd: root })
+  for await (const text of closingLine(counted(events, took))) {
+    if (!(files.length > 1 ? /^\d+ passed/ : /^(\d+ passed|took )/).test(text)) process.stdout.write(text)
+  }
+  return [...took]
+}
+
+async function* counted(events: AsyncIterable<TestEvent>, took: Map<string, number>): AsyncGenerator<TestEvent> {
   for await (const event of events) {
     if (event.type === 'test:pass' || event.type === 'test:fail') {
       const { file = '', nesting, details } = event.data
@@ -144,7 +160,10 @@ async function* counted(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEv
     }
     yield event
   }
-  const longest = [...took].toSorted(([, one], [, other]) => other - one).slice(0, SHOWN_FILES)
+}
+
+function tellLongest(took: readonly (readonly [file: string, ms: number])[]): void {
+  const longest = took.toSorted(([, one], [, other]) => other - one).slice(0, SHOWN_FILES)
   const told = longest.map(([file, ms]) => `${relative(root, file)} ${(ms / 1000).toFixed(0)} s`)
   process.stdout.write(`the longest: ${told.join(', ')}\n`)
 }

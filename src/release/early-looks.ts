@@ -29,8 +29,8 @@ const underWay = new WeakMap<Context, Map<string, Promise<Looks | undefined>>>()
 
 /**
  * Begins to look at the hosts of the live release, unless that has begun for this very release a moment ago: when it is asked
- * for and none is before it, or else while the source step works. The release has its turn then, so nothing changes them
- * before the plan. A look that fails is not told here: the plan is given it, as if it had looked by itself, and the step that
+ * for and none is before it, or else while the source step works. No other release changes them before the plan; a sweep may
+ * stop slots that nothing needs, and a slot that was found running and is not is started. A look that fails is not told here: the plan is given it, as if it had looked by itself, and the step that
  * plans is repeated where its connection was cut off.
  */
 export function beginLooks(context: Context, ref: ReleaseRef, order: Order): void {
